@@ -1,0 +1,39 @@
+"""Every flag and reason code with its plain words: the one place that reports and docs read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FLAGS: Final[dict[str, str]] = {
+    # scale
+    "no_pixel_spacing": "The film carries no pixel size: no lengths in millimetres.",
+    "detector_scale": "Millimetres are at the detector and larger than in the patient.",
+    "unknown_scale": "The pixel size in the header is of unknown origin: millimetres may be wrong.",
+    "estimated_scale": "Millimetres are corrected by an estimated magnification.",
+    "magnification_underestimated": "The magnification was taken from distances that end at the table: true lengths are smaller.",
+    # view and facing
+    "not_lateral_lumbar": "This does not look like a lateral film of the lumbar spine: nothing was measured.",
+    "no_bodies": "No vertebral body was found.",
+    "facing_disagrees": "The side the patient faces on the film disagrees with the header.",
+    "facing_unknown": "The side the patient faces could not be determined.",
+    "polarity_inverted": "The film was shown with dark bone and has been inverted.",
+    # numbering
+    "no_sacrum": "The sacrum is not in the picture or was not found: bodies are not numbered.",
+    "several_sacra": "More than one candidate for the sacrum was found.",
+    "numbering_uncertain": "The numbering of the levels is uncertain: check it before using any value.",
+    "possible_l6": "There may be six lumbar bodies.",
+    "possible_four_lumbar": "There may be only four lumbar bodies.",
+    "gap_in_column": "A body seems to be missing in the column.",
+    "gap_refilled": "A weakly seen body was accepted to close a gap in the column.",
+    "extra_body_removed": "A second outline of the same body was removed.",
+    "level_not_found": "This level was not found on the film.",
+    # bodies
+    "corner_uncertain": "A corner of this body is poorly seen.",
+    "double_contour": "The body is rotated: its endplates show twice and the mid-line is used.",
+    "cut_by_edge": "The body reaches the edge of the picture.",
+    "low_score": "The body is weakly seen.",
+    # measurement
+    "vertical_untrusted": "The vertical of the image is not known: slope against the horizontal is uncertain.",
+    "implausible": "The value is outside what is anatomically possible and was withheld.",
+    "implant_hides": "An implant hides this part.",
+}
