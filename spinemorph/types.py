@@ -153,7 +153,7 @@ class Instance:
     box: Box
     corners: FloatArray | None = None
     covariance: FloatArray | None = None
-    level_probabilities: Mapping[str, float] = field(default=_NOTHING)
+    level_probabilities: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
 
     def __post_init__(self) -> None:
         if self.category not in CATEGORIES:
