@@ -1,0 +1,89 @@
+"""What spinemorph brings itself, registered like any third party's plugin.
+
+Nothing heavy is imported here: ``create`` imports its module when it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Final
+
+from spinemorph.hookspecs import (
+    API,
+    LabelerPlugin,
+    PostprocessorPlugin,
+    ReportWriterPlugin,
+    SegmenterPlugin,
+    hookimpl,
+)
+
+#: The postprocessor value that carries contours, corners and endplates to the measurements.
+LANDMARKS: Final = "landmarks"
+
+
+def _later(module: str, name: str) -> Callable[..., Any]:
+    """A callable that imports ``spinemorph.<module>`` and calls ``name`` of it when called."""
+
+    def create(*args: Any, **kwargs: Any) -> Any:
+        return getattr(import_module(f"spinemorph.{module}"), name)(*args, **kwargs)
+
+    return create
+
+
+@hookimpl
+def spinemorph_segmenters() -> list[SegmenterPlugin]:
+    return [
+        SegmenterPlugin(
+            name="compact",
+            summary="The embedded model, trained on simulated films alone",
+            api=API,
+            create=_later("segmenters.compact", "CompactSegmenter"),
+        )
+    ]
+
+
+@hookimpl
+def spinemorph_labelers() -> list[LabelerPlugin]:
+    return [
+        LabelerPlugin(
+            name="sacrum-first",
+            summary="Numbers the bodies from the sacrum upward",
+            api=API,
+            create=_later("label", "SacrumFirstLabeler"),
+        )
+    ]
+
+
+@hookimpl
+def spinemorph_postprocessors() -> list[PostprocessorPlugin]:
+    def measure(name: str, summary: str, module: str, of: str) -> PostprocessorPlugin:
+        create = _later(f"measure.{module}", of)
+        return PostprocessorPlugin(name, summary, API, create, needs=(LANDMARKS,))
+
+    return [
+        PostprocessorPlugin(
+            name="endplates",
+            summary="Contours, endplates and corners of every body",
+            api=API,
+            create=_later("measure.endplates", "EndplatesAndCorners"),
+            provides=(LANDMARKS,),
+        ),
+        measure("lordosis", "Lordosis, its distribution, sacral slope", "lordosis", "Lordosis"),
+        measure("discs", "Heights and indices of the disc spaces", "discs", "DiscSpaces"),
+        measure("heights", "Heights and depths of the bodies", "heights", "VertebralHeights"),
+        measure("slip", "Slip of a body on the one below", "slip", "Slip"),
+    ]
+
+
+@hookimpl
+def spinemorph_report_writers() -> list[ReportWriterPlugin]:
+    def writer(name: str, summary: str, module: str, of: str, filename: str) -> ReportWriterPlugin:
+        return ReportWriterPlugin(name, summary, API, _later(f"report.{module}", of), filename)
+
+    return [
+        writer("pdf", "The report for the file", "pdf", "PdfWriter", "report.pdf"),
+        writer("json", "Everything that is known", "json_writer", "JsonWriter", "study.json"),
+        writer("png", "The film with what was found", "overlay", "OverlayWriter", "overlay.png"),
+        writer("csv", "One measurement a row", "csv_writer", "CsvWriter", "measurements.csv"),
+    ]
