@@ -1,0 +1,1 @@
+"""Annotation formats: readers and writers of contours, masks and class names."""

@@ -1,0 +1,1 @@
+"""Predictions against references: metrics, recognition, statistics and agreement between readers."""
