@@ -22,13 +22,15 @@ class BoneMesh:
 
     ``body``: (n,) True where the vertex belongs to the vertebral body (S1: the first segment).
     ``corners``: (4, 2) of local x, z at y = 0 in the order of :data:`spinemorph.anatomy.CORNERS`,
-    on the outer silhouette; NaN for what a bone has not.
+    on the outer silhouette; NaN for what a bone has not. ``outlines``: (k, n, 3) closed contours
+    of the body on sagittal slices of the outer surface; their union in projection is its silhouette.
     """
 
     vertices: FloatArray
     faces: NDArray[np.int32]
     body: NDArray[np.bool_]
     corners: FloatArray
+    outlines: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.vertices)
@@ -38,6 +40,9 @@ class BoneMesh:
         object.__setattr__(self, "faces", frozen_array(self.faces, np.int32, (None, 3), "faces"))
         object.__setattr__(self, "body", frozen_array(self.body, bool, (n,), "body"))
         object.__setattr__(self, "corners", frozen_array(self.corners, np.float64, (4, 2), "corners"))
+        if self.outlines is not None:
+            outlines = frozen_array(self.outlines, np.float64, (None, None, 3), "outlines")
+            object.__setattr__(self, "outlines", outlines)
 
 
 @dataclass(frozen=True, eq=False)
