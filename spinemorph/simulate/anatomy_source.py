@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
 from spinemorph.errors import SpinemorphError
-from spinemorph.simulate.meshes import Anatomy, BoneMesh
+from spinemorph.simulate.meshes import Anatomy, BoneMesh, CurveModel
 from spinemorph.simulate.sections import (
     contour,
     dense,
@@ -67,7 +68,17 @@ def _load_folder(folder: Path) -> Anatomy:
     pelvis = BoneMesh(
         to_frame(vertices), faces, np.zeros(len(vertices), bool), np.full((4, 2), np.nan)
     )
-    return Anatomy(folder.name, vertebrae, sacrum, pelvis)
+    return Anatomy(folder.name, vertebrae, sacrum, pelvis, _curves(folder / "sagittal_pose.json"))
+
+
+def _curves(path: Path) -> CurveModel | None:
+    if not path.is_file():
+        return None
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return CurveModel(data["mean"], data["modes"], data["mode_sd"])
+    except (ValueError, KeyError, TypeError) as fault:
+        raise SpinemorphError(f"{path}: not a point distribution of curves: {fault}") from fault
 
 
 def read_ply(path: Path) -> Mesh:

@@ -46,13 +46,37 @@ class BoneMesh:
 
 
 @dataclass(frozen=True, eq=False)
+class CurveModel:
+    """Point distribution of sagittal curves: ``mean`` (16, 2), ``modes`` (k, 16, 2), ``sd`` (k,).
+
+    Points: centroids of L1-L5, superior and inferior anterior corner of L1-L5, promontory. Anterior
+    at -x, y down, origin at L3, unit the length of the chain of centroids L1 to L5.
+    """
+
+    mean: FloatArray
+    modes: FloatArray
+    sd: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mean", frozen_array(self.mean, np.float64, (16, 2), "mean"))
+        object.__setattr__(
+            self, "modes", frozen_array(self.modes, np.float64, (None, 16, 2), "modes")
+        )
+        object.__setattr__(self, "sd", frozen_array(self.sd, np.float64, (len(self.modes),), "sd"))
+
+
+@dataclass(frozen=True, eq=False)
 class Anatomy:
-    """The bones that films are made of; several shapes of a vertebra are alternatives."""
+    """The bones that films are made of; several shapes of a vertebra are alternatives.
+
+    ``curves``: statistics of real curves, or None to draw curves from published segment angles.
+    """
 
     name: str
     vertebrae: Mapping[str, tuple[BoneMesh, ...]]
     sacrum: BoneMesh
     pelvis: BoneMesh
+    curves: CurveModel | None = None
 
 
 @dataclass(frozen=True, eq=False)

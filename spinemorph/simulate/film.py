@@ -1,0 +1,114 @@
+"""One film from one seed: the story of the simulator from pose to picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinemorph.simulate.bones import bone_integral
+from spinemorph.simulate.detector import expose
+from spinemorph.simulate.display import display
+from spinemorph.simulate.framing import frame
+from spinemorph.simulate.implants import ImplantPlan, implants, plan_implants
+from spinemorph.simulate.measures import true_measurements
+from spinemorph.simulate.meshes import Anatomy, Camera, Placed
+from spinemorph.simulate.pose import body_targets, sample_curve, stand, turned_pelvis
+from spinemorph.simulate.projection import silhouette
+from spinemorph.simulate.ribs import ribs
+from spinemorph.simulate.settings import Settings
+from spinemorph.simulate.shape import ShapedBone, shape_bones
+from spinemorph.simulate.tissue import soft_tissue
+from spinemorph.simulate.truth import SimulatedFilm, TrueBody, Truth
+from spinemorph.types import Box
+
+#: A body counts as shown by a film when this part of its silhouette is exposed.
+SHOWN = 0.5
+_DOWNWARD = ("T9", "T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5", "S1")
+
+
+def simulate_film(
+    anatomy: Anatomy, settings: Settings, seed: int, size: tuple[int, int] | None = None
+) -> SimulatedFilm:
+    """A film and its truth. The same anatomy, settings, seed and size give the same film.
+
+    ``size``: rows and columns; by default the settings decide.
+    """
+    rng = np.random.default_rng(seed)
+    curve = sample_curve(rng, settings.pose, anatomy.curves)
+    bones = shape_bones(anatomy, body_targets(curve)[0], rng, settings.shape)
+    placed = stand(curve, bones, rng, settings.pose)
+    plan = plan_implants(rng, settings.implants, _DOWNWARD[3:])
+    camera, view = frame(rng, settings.framing, placed, size)
+    pelvis = turned_pelvis(placed["S1"], rng, settings.pose)
+
+    total = bone_integral(
+        camera, placed, bones, (pelvis, anatomy.pelvis), rng, settings.bones, plan.replaced
+    )
+    total += ribs(camera, list(placed.values()), rng, settings.ribs)
+    total += soft_tissue(camera, list(placed.values()), rng, settings.tissue, view)
+    metal, true_implants = implants(camera, list(placed.values()), plan, rng, settings.implants)
+    total += metal
+    pixels, exposed = display(expose(total, rng, settings.detector), rng, settings.display)
+
+    inverted = bool(rng.random() < settings.inverted)
+    truth = Truth(
+        bodies=_bodies(camera, placed, bones, exposed, plan) if view == "lateral" else (),
+        implants=tuple(true_implants) if view == "lateral" else (),
+        facing="left" if camera.facing_left else "right",
+        view=view,
+        spacing_mm=camera.pixel_mm,
+        inverted=inverted,
+        measurements=_measurements(camera, placed) if view == "lateral" else (),
+    )
+    return SimulatedFilm(1 - pixels if inverted else pixels, truth, seed)
+
+
+def _bodies(
+    camera: Camera,
+    placed: Mapping[str, Placed],
+    bones: Mapping[str, ShapedBone],
+    exposed: NDArray[np.bool_],
+    plan: ImplantPlan,
+) -> tuple[TrueBody, ...]:
+    bodies = []
+    for level in _DOWNWARD:
+        found = silhouette(camera, placed[level], bones[level])
+        if found is None:
+            continue
+        mask, top, left = found
+        box = Box(
+            max(top, 0),
+            max(left, 0),
+            min(top + mask.shape[0], camera.rows),
+            min(left + mask.shape[1], camera.columns),
+        )
+        inside = mask[box.top - top : box.bottom - top, box.left - left : box.right - left]
+        visible = float((inside & exposed[box.slices]).sum()) / max(int(mask.sum()), 1)
+        if visible < SHOWN:
+            continue
+        corners = camera.project(placed[level].corner_points())[:, :2]
+        bodies.append(
+            TrueBody(
+                level,
+                inside,
+                box,
+                corners,
+                visible,
+                bones[level].deformity,
+                level in plan.replaced,
+            )
+        )
+    return tuple(bodies)
+
+
+def _measurements(
+    camera: Camera, placed: Mapping[str, Placed]
+) -> tuple[tuple[str, tuple[str, ...], float], ...]:
+    corners = {
+        level: camera.project(bone.corner_points())[:, :2] for level, bone in placed.items()
+    }
+    return true_measurements(corners, camera.pixel_mm, camera.facing_left)
+
+

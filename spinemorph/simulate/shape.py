@@ -1,0 +1,279 @@
+"""Shape: the bones of one patient, each change a map of local points, so truth moves along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from spinemorph.simulate.meshes import Anatomy, BoneMesh
+from spinemorph.types import FloatArray, frozen_array
+
+#: Size of a thoracic body against L1: published means fall by 3-5 % a level.
+THORACIC_SIZE = {"T12": 0.95, "T11": 0.90, "T10": 0.87, "T9": 0.84}
+
+
+@dataclass(frozen=True)
+class ShapeSettings:
+    """Probabilities 0 to 1; sizes relative; lengths in mm."""
+
+    size: tuple[float, float] = (0.86, 1.14)
+    own_size_sd: float = 0.025
+    depth_sd: float = 0.05
+    wedge_sd: float = 0.04
+    fracture: float = 0.07
+    fractured_film: float = 0.18
+    fracture_loss: tuple[float, float] = (0.15, 0.65)
+    concave: float = 0.6
+    concavity_mm: tuple[float, float] = (0.0, 2.5)
+    osteophyte_film: float = 0.40
+    osteophyte: tuple[float, float] = (0.1, 0.7)
+    osteophyte_mm: tuple[float, float] = (1.5, 9.0)
+    warp_mm: float = 0.7
+    sacral_dome: float = 0.25
+    sacral_bend_sd: float = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class ShapedBone:
+    """A bone after all changes, in its own frame; ``corners`` exclude osteophytes."""
+
+    vertices: FloatArray
+    faces: NDArray[np.int32]
+    body: NDArray[np.bool_]
+    corners: FloatArray
+    outlines: FloatArray
+    width: float
+    deformity: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, shape in (
+            ("vertices", (None, 3)),
+            ("corners", (4, 2)),
+            ("outlines", (None, None, 3)),
+        ):
+            object.__setattr__(
+                self, name, frozen_array(getattr(self, name), np.float64, shape, name)
+            )
+
+
+def shape_bones(
+    anatomy: Anatomy, wall_lengths: FloatArray, rng: Generator, settings: ShapeSettings
+) -> dict[str, ShapedBone]:
+    """Every bone of one patient; ``wall_lengths`` (5,): anterior heights of L1-L5 in mm to fit."""
+    size = rng.uniform(*settings.size)
+    fractured = rng.random() < settings.fractured_film
+    osteophytes = rng.random() < settings.osteophyte_film
+    share = rng.uniform(*settings.osteophyte) if osteophytes else 0.0
+    variant = int(rng.integers(0, 8))
+    depth = size * rng.normal(1, settings.depth_sd)
+    bones: dict[str, ShapedBone] = {}
+    for i, level in enumerate(("L1", "L2", "L3", "L4", "L5")):
+        shapes = anatomy.vertebrae[level]
+        mesh = shapes[1 if variant < 3 and len(shapes) > 1 else 0]
+        height = wall_lengths[i] / (mesh.corners[0, 1] - mesh.corners[2, 1])
+        height = np.clip(height, 0.75, 1.35) * rng.normal(1, settings.own_size_sd)
+        own = depth * rng.normal(1, settings.own_size_sd, 2)
+        bones[level] = _vertebra(mesh, (own[0], own[1], height), rng, settings, share, fractured)
+    for level, factor in THORACIC_SIZE.items():
+        mesh = anatomy.vertebrae["L1"][0]
+        height = wall_lengths[0] / (mesh.corners[0, 1] - mesh.corners[2, 1])
+        height = float(np.clip(height, 0.75, 1.35)) * (1 + (factor - 1) * 0.9)
+        scale = (depth * factor, depth * factor, height * rng.normal(1, settings.own_size_sd))
+        bones[level] = _vertebra(mesh, scale, rng, settings, share, fractured)
+    bones["S1"] = _sacrum(anatomy.sacrum, bones["L5"], rng, settings)
+    return bones
+
+
+def _vertebra(
+    mesh: BoneMesh,
+    scale: tuple[float, float, float],
+    rng: Generator,
+    settings: ShapeSettings,
+    osteophyte_share: float,
+    fractured: bool,
+) -> ShapedBone:
+    assert mesh.outlines is not None
+    factors = np.array(scale)
+    corners = np.stack([mesh.corners[:, 0], np.zeros(4), mesh.corners[:, 1]], axis=1) * factors
+    points = np.concatenate([mesh.vertices, mesh.outlines.reshape(-1, 3)]) * factors
+    half = np.array([np.ptp(corners[:, 0]) / 2, np.ptp(mesh.outlines[..., 1]) * scale[1] / 2, 0.0])
+    half[2] = np.ptp(corners[:, 2]) / 2
+    changes = [_wedge(rng.normal(0, settings.wedge_sd), half)]
+    if rng.random() < settings.concave:
+        changes.append(_concave(rng.uniform(*settings.concavity_mm, 2), half))
+    deformity = None
+    chance = settings.fracture * (4 if fractured else 0.3)
+    if rng.random() < chance:
+        deformity = str(rng.choice(["wedge", "biconcave", "crush"], p=[0.5, 0.3, 0.2]))
+        changes.append(_fracture(deformity, rng.uniform(*settings.fracture_loss), half, rng))
+    changes.append(_warp(settings.warp_mm, half, rng))
+    for change in changes:
+        points, corners = change(points), change(corners)
+    for index in range(4):
+        if rng.random() < osteophyte_share:
+            length = rng.uniform(*settings.osteophyte_mm) * (1 if index % 2 == 0 else 0.45)
+            points = _osteophyte(points, corners[index], index, length, half, rng)
+    n = len(mesh.vertices)
+    outlines = points[n:].reshape(mesh.outlines.shape)
+    return ShapedBone(
+        points[:n], mesh.faces, mesh.body, corners[:, [0, 2]], outlines, 2 * half[1], deformity
+    )
+
+
+def _front(points: FloatArray, half: FloatArray) -> FloatArray:
+    """1 in the body, falling to 0 behind its posterior wall: the arch keeps its shape."""
+    return np.clip((points[:, 0] + half[0] + 8) / 8, 0, 1)
+
+
+def _wedge(amount: float, half: FloatArray):  # type: ignore[no-untyped-def]
+    def change(points: FloatArray) -> FloatArray:
+        x = np.clip(points[:, 0] / half[0], -1.2, 1.2)
+        moved = points.copy()
+        moved[:, 2] *= 1 + amount * x
+        return moved
+
+    return change
+
+
+def _concave(depths: FloatArray, half: FloatArray):  # type: ignore[no-untyped-def]
+    """Both endplates sink in the middle, the rim stays."""
+
+    def change(points: FloatArray) -> FloatArray:
+        r = np.clip((points[:, 0] / half[0]) ** 2 + (points[:, 1] / (1.15 * half[1])) ** 2, 0, 1)
+        bowl = (1 - r) ** 1.0
+        level = np.clip(points[:, 2] / half[2], -1, 1)
+        sink = np.where(level > 0, depths[0], depths[1]) * bowl * level**3
+        moved = points.copy()
+        moved[:, 2] -= sink
+        return moved
+
+    return change
+
+
+def _fracture(kind: str, loss: float, half: FloatArray, rng: Generator):  # type: ignore[no-untyped-def]
+    superior = rng.uniform(0.55, 1.0)
+
+    def change(points: FloatArray) -> FloatArray:
+        x = np.clip(points[:, 0] / half[0], -1, 1)
+        level = np.clip(points[:, 2] / half[2], -1.3, 1.3)
+        side = np.where(level > 0, superior, 1 - superior) * 2
+        if kind == "wedge":
+            amount = loss * ((x + 1) / 2) ** 1.2
+        elif kind == "biconcave":
+            r = np.clip(x**2 + (points[:, 1] / (1.3 * half[1])) ** 2, 0, 1)
+            amount, side = min(loss, 0.55) * (1 - r), np.ones_like(x)
+        else:
+            amount = loss * (0.75 + 0.25 * x)
+        moved = points.copy()
+        front = _front(points, half)
+        moved[:, 2] -= half[2] * level * np.clip(amount * side, 0, 0.9) * front
+        bulge = 2.5 * loss * (1 - np.clip(level, -1, 1) ** 2)
+        moved[:, 0] += bulge * np.clip(x, 0, 1) * front
+        return moved
+
+    return change
+
+
+def _warp(size: float, half: FloatArray, rng: Generator):  # type: ignore[no-untyped-def]
+    waves = rng.normal(0, 1, (4, 3))
+    waves *= (2 * np.pi / 55.0) / np.linalg.norm(waves, axis=1, keepdims=True)
+    phases = rng.uniform(0, 2 * np.pi, 4)
+    shifts = rng.normal(0, size / 3, (4, 3))
+
+    def change(points: FloatArray) -> FloatArray:
+        return points + np.sin(points @ waves.T + phases) @ shifts
+
+    return change
+
+
+def _osteophyte(
+    points: FloatArray,
+    corner: FloatArray,
+    index: int,
+    length: float,
+    half: FloatArray,
+    rng: Generator,
+) -> FloatArray:
+    """Draw the surface near a corner outward into a beak; the corner itself is not part of it."""
+    forward = 1.0 if index % 2 == 0 else -1.0
+    upward = 1.0 if index < 2 else -1.0
+    reach = rng.uniform(2.5, 4.5) + 0.25 * length
+    middle = rng.normal(0, 0.5) * half[1]
+    spread = rng.uniform(0.5, 1.2) * half[1]
+    distance = (points[:, 0] - corner[0]) ** 2 + (points[:, 2] - corner[2]) ** 2
+    weight = np.exp(-distance / (2 * reach**2)) * np.exp(
+        -((points[:, 1] - middle) ** 2) / (2 * spread**2)
+    )
+    curl = rng.uniform(-0.1, 0.6)
+    moved = points.copy()
+    moved[:, 0] += forward * length * weight
+    moved[:, 2] += upward * curl * length * weight**2
+    return moved
+
+
+def _sacrum(
+    mesh: BoneMesh, l5: ShapedBone, rng: Generator, settings: ShapeSettings
+) -> ShapedBone:
+    assert mesh.outlines is not None
+    depth = float(l5.corners[2, 0] - l5.corners[3, 0]) * rng.normal(0.98, 0.06)
+    scale = depth / float(mesh.corners[0, 0] - mesh.corners[1, 0])
+    factors = scale * np.array([1.0, 1.0, rng.normal(1, 0.06)])
+    points = np.concatenate([mesh.vertices, mesh.outlines.reshape(-1, 3)]) * factors
+    corners = np.zeros((4, 3))
+    corners[:, [0, 2]] = mesh.corners
+    corners = corners * factors
+    bend = rng.normal(0, settings.sacral_bend_sd)
+    dome = rng.uniform(1.0, 5.0) if rng.random() < settings.sacral_dome else 0.0
+    shear = rng.normal(0, 0.12)
+    half = np.array([depth / 2, 25.0, 15.0])
+    warp = _warp(settings.warp_mm, half, rng)
+
+    def change(old: FloatArray) -> FloatArray:
+        moved = old.copy()
+        below = np.clip(-old[:, 2], 0, 140)
+        moved[:, 0] += bend * below**2 / 160 + shear * below
+        near = np.exp(-np.clip(-old[:, 2], 0, None) / 6) * (old[:, 2] < 8)
+        moved[:, 2] += dome * near * np.clip(1 - (old[:, 0] / half[0]) ** 2, 0, 1)
+        return warp(moved)
+
+    points, corners = change(points), change(corners)
+    n = len(mesh.vertices)
+    outlines = points[n:].reshape(mesh.outlines.shape)
+    return ShapedBone(points[:n], mesh.faces, mesh.body, corners[:, [0, 2]], outlines, 50.0)
+
+
+def cortex(
+    bone: ShapedBone, rng: Generator, wall: float, endplate: float, arch: float
+) -> FloatArray:
+    """The inner surface (n, 3): every vertex moved inward by the thickness of the cortex there.
+
+    ``wall``, ``endplate`` and ``arch`` in mm: side walls of the body, its endplates, and all that
+    lies behind it.
+    """
+    normals = vertex_normals(bone.vertices, bone.faces)
+    steep = np.clip(np.abs(normals[:, 2]) * 2 - 0.8, 0, 1)
+    thickness = np.where(bone.body, wall + (endplate - wall) * steep, arch)
+    thickness = thickness * rng.uniform(0.85, 1.15, len(thickness))
+    return np.asarray(bone.vertices - normals * thickness[:, None])
+
+
+def vertex_normals(vertices: FloatArray, faces: NDArray[np.int32]) -> FloatArray:
+    """Outward unit normals (n, 3), weighted by area."""
+    a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
+    area = np.cross(b - a, c - a)
+    normals = np.stack(
+        [
+            sum(
+                np.bincount(faces[:, k], weights=area[:, axis], minlength=len(vertices))
+                for k in range(3)
+            )
+            for axis in range(3)
+        ],
+        axis=1,
+    )
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+
+
