@@ -8,6 +8,7 @@ FLAGS: Final[dict[str, str]] = {
     # scale
     "no_pixel_spacing": "The film carries no pixel size: no lengths in millimetres.",
     "detector_scale": "Millimetres are at the detector and larger than in the patient.",
+    "invalid_pixel_spacing": "A pixel size, distance or magnification in the header was impossible and was ignored.",
     "unknown_scale": "The pixel size in the header is of unknown origin: millimetres may be wrong.",
     "estimated_scale": "Millimetres are corrected by an estimated magnification.",
     "magnification_underestimated": "The magnification was taken from distances that end at the table: true lengths are smaller.",
