@@ -28,7 +28,7 @@ class BoneSettings:
     own_density_sd: float = 0.12
     sacrum_density: tuple[float, float] = (0.22, 0.80)
     pelvis_density: tuple[float, float] = (0.25, 0.90)
-    texture: tuple[float, float] = (0.05, 0.5)
+    texture: tuple[float, float] = (0.03, 0.30)
 
 
 def bone_integral(

@@ -28,7 +28,7 @@ class FramingSettings:
     tilt_sd: float = 3.0
     tilted: float = 0.08
     tilted_sd: float = 10.0
-    above_sacrum: float = 0.08
+    above_sacrum: float = 0.06
     ap_view: float = 0.02
 
 

@@ -1,0 +1,1 @@
+"""Training of the embedded model (extra: ``spinemorph[train]``); the only folder that names torch."""

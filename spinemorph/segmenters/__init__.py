@@ -1,0 +1,1 @@
+"""Segmenters that ship with the package."""
