@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from spinemorph.segmenters.compact import layout
 
-WIDTHS: Final = (24, 48, 80, 128, 192)
+WIDTHS: Final = (16, 32, 56, 96, 144)
 
 
 def _conv(inputs: int, outputs: int, size: int = 3, stride: int = 1, dilation: int = 1) -> nn.Module:
@@ -59,11 +59,11 @@ class Context(nn.Module):
         return x + self.mix(pooled)[:, :, None, None]
 
 
-def _head(inputs: int, hidden: int, outputs: int, bias: float = 0.0) -> nn.Sequential:
-    last = nn.Conv2d(hidden, outputs, 1)
+def _last(inputs: int, outputs: int, bias: float = 0.0) -> nn.Conv2d:
+    last = nn.Conv2d(inputs, outputs, 1)
     nn.init.normal_(last.weight, std=0.01)
     nn.init.constant_(last.bias, bias)  # type: ignore[arg-type]
-    return nn.Sequential(_conv(inputs, hidden), last)
+    return last
 
 
 class Finder(nn.Module):
@@ -73,7 +73,7 @@ class Finder(nn.Module):
     the offsets, which are in units of :data:`layout.OFFSET_UNIT` input pixels from the cell.
     """
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS, lateral: int = 64) -> None:
+    def __init__(self, widths: tuple[int, ...] = WIDTHS, lateral: int = 48) -> None:
         super().__init__()
         stem, w4, w8, w16, w32 = widths
         self.stem = _conv(layout.CHANNELS, stem, 5, 2)
@@ -92,9 +92,10 @@ class Finder(nn.Module):
         self.merge16 = Residual(lateral, lateral)
         self.merge8 = Residual(lateral, lateral)
         self.merge4 = _conv(lateral, lateral)
-        self.centres = _head(lateral, 48, 2, bias=-4.0)
-        self.details = _head(lateral, 64, len(layout.LEVEL_CLASSES) + 8 + 2)
-        self.implants = _head(lateral, 32, 4 * len(layout.IMPLANTS), bias=-3.0)
+        self.shared = _conv(lateral, 64)
+        self.centres = _last(64, 2, bias=-4.0)
+        self.details = _last(64, len(layout.LEVEL_CLASSES) + 8 + 2)
+        self.implants = _last(64, 4 * len(layout.IMPLANTS), bias=-3.0)
         self.film = nn.Sequential(
             nn.Linear(2 * w32, 64), nn.ReLU(inplace=True), nn.Linear(64, len(layout.FILM_OUTPUTS))
         )
@@ -106,7 +107,7 @@ class Finder(nn.Module):
         c32 = self.stage32(c16)
         p16 = self.merge16(self.lateral16(c16) + _double(self.lateral32(c32)))
         p8 = self.merge8(self.lateral8(c8) + _double(p16))
-        p4 = self.merge4(self.lateral4(c4) + _double(p8))
+        p4 = self.shared(self.merge4(self.lateral4(c4) + _double(p8)))
         levels = len(layout.LEVEL_CLASSES)
         details = self.details(p4)
         film = self.film(torch.cat([c32.mean((2, 3)), c32.amax((2, 3))], 1))
@@ -131,7 +132,7 @@ class Refiner(nn.Module):
     (n, 6, 56, 56), mask logits of body and S1 (n, 2, 56, 56), validity logits (n, 2).
     """
 
-    def __init__(self, widths: tuple[int, ...] = (32, 56, 80, 112)) -> None:
+    def __init__(self, widths: tuple[int, ...] = (24, 48, 80, 112)) -> None:
         super().__init__()
         w2, w4, w8, w16 = widths
         self.stem = nn.Sequential(_conv(layout.CHANNELS, w2, 5, 2), Residual(w2, w2))
