@@ -32,9 +32,6 @@ COMPRESSED: Final = {
     "1.2.840.10008.1.2.4.81": ("JPEG-LS Near-lossless", ("pyjpegls", "gdcm")),
     "1.2.840.10008.1.2.4.90": ("JPEG 2000 Lossless", ("pylibjpeg", "gdcm")),
     "1.2.840.10008.1.2.4.91": ("JPEG 2000", ("pylibjpeg", "gdcm")),
-    "1.2.840.10008.1.2.4.201": ("HTJ2K Lossless", ("pylibjpeg",)),
-    "1.2.840.10008.1.2.4.202": ("HTJ2K Lossless RPCL", ("pylibjpeg",)),
-    "1.2.840.10008.1.2.4.203": ("HTJ2K", ("pylibjpeg",)),
     "1.2.840.10008.1.2.5": ("RLE Lossless", ("pylibjpeg", "pydicom")),
 }
 _RLE: Final = "1.2.840.10008.1.2.5"
