@@ -7,6 +7,7 @@ of them. Messages name the file and the fault, never the value of a patient attr
 from __future__ import annotations
 
 import hashlib
+import struct
 import warnings
 import zlib
 from io import BytesIO
@@ -46,8 +47,8 @@ _DIRECTORY: Final = "1.2.840.10008.1.3.10"
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _IMPLICIT: Final = "1.2.840.10008.1.2"
 
-#: Preamble, "DICM" and the element that holds the length of the rest of the meta information.
-_PREAMBLE_AND_GROUP_LENGTH: Final = 144
+#: After the preamble, "DICM" and the element with the length of the rest of the meta information.
+_META_INFORMATION: Final = 144
 _CHUNK: Final = 1 << 24
 #: Window and rescale values beyond this are damaged, and would leave the range of float32.
 _LARGEST_NUMBER: Final = 1e9
@@ -141,12 +142,9 @@ def _parse(path: Path, data: bytes) -> Any:
 
 def _refuse_bomb(path: Path, data: bytes) -> None:
     """ReadError where a deflated data set would unpack to more than MAX_BYTES."""
-    from pydicom.filereader import read_file_meta_info
-
     if not is_deflated(data):
         return
-    meta = read_file_meta_info(BytesIO(data))
-    start = _PREAMBLE_AND_GROUP_LENGTH + int(meta.FileMetaInformationGroupLength)
+    start = _META_INFORMATION + struct.unpack_from("<I", data, _META_INFORMATION - 4)[0]
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     rest, unpacked = data[start:], 0
     while rest and not unpacker.eof:

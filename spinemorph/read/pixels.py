@@ -69,12 +69,12 @@ def decoded(path: Path, dataset: Any, syntax: str) -> NDArray[np.integer]:
     """The decoded pixels, (rows, columns) or (rows, columns, 3) in RGB."""
     from pydicom.pixels import get_decoder
 
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"as_rgb": True, "correct_unused_bits": False}
     if syntax not in NATIVE:
         options["decoding_plugin"] = _plugin(path, dataset, syntax)
         _check_codestream(path, dataset, syntax)
     try:
-        array, _ = get_decoder(syntax).as_array(dataset, index=0, as_rgb=True, **options)
+        array, _ = get_decoder(syntax).as_array(dataset, index=0, **options)
     except Exception as error:  # whatever the codec raises, the pixels are damaged
         raise ReadError(
             f"{path.name}: the pixel data is damaged or incomplete and cannot be decoded"

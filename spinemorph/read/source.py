@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import MutableSequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -64,10 +65,9 @@ def values(dataset: Any, keyword: str) -> list[Any] | None:
         return []
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
-        return [value]
-    found = list(value)
-    return found or None
+    if isinstance(value, MutableSequence):  # several values, or the items of a sequence
+        return list(value) or None
+    return [value]
 
 
 def numbers(dataset: Any, keyword: str) -> tuple[float, ...] | None:

@@ -1,5 +1,7 @@
 """Small films made on the spot: no file of a patient is needed to test reading."""
 
+import struct
+
 import numpy as np
 import pydicom
 import pytest
@@ -46,6 +48,39 @@ def dataset_of(array, *, syntax=ExplicitVRLittleEndian, frame=None, bits=12, sig
     for keyword, value in tags.items():
         setattr(dataset, keyword, value)
     return dataset
+
+
+def jpeg_lossless_of(array, bits, *, predictor):
+    """A lossless JPEG code stream (ITU-T T.81, annex H): predictor 1 is left, 2 is above."""
+    values = array.astype(np.int64)
+    predicted = np.empty_like(values)
+    predicted[:, 1:] = values[:, :-1]
+    predicted[1:, 0] = values[:-1, 0]
+    predicted[0, 0] = 1 << (bits - 1)
+    if predictor == 2:
+        predicted[1:] = values[:-1]
+    differences = ((values - predicted + 32768) % 65536 - 32768).ravel().tolist()
+    # every category 0 to 16 has a code of five bits: the category itself
+    pieces = []
+    for difference in differences:
+        size = 16 if difference == -32768 else abs(difference).bit_length()
+        pieces.append(f"{size:05b}")
+        if 0 < size < 16:
+            low = difference if difference > 0 else difference + (1 << size) - 1
+            pieces.append(f"{low:0{size}b}")
+    string = "".join(pieces)
+    string += "1" * (-len(string) % 8)
+    scan = int(string, 2).to_bytes(len(string) // 8, "big").replace(b"\xff", b"\xff\0")
+    frame = b"\xff\xc3" + struct.pack(">HBHHB3B", 11, bits, *array.shape, 1, 1, 0x11, 0)
+    counts = [0, 0, 0, 0, 17] + [0] * 11
+    huffman = b"\xff\xc4" + struct.pack(">HB", 36, 0) + bytes(counts) + bytes(range(17))
+    start = b"\xff\xda" + struct.pack(">HB2B3B", 8, 1, 1, 0, predictor, 0, 0)
+    return b"\xff\xd8" + frame + huffman + start + scan + b"\xff\xd9"
+
+
+@pytest.fixture
+def jpeg_lossless():
+    return jpeg_lossless_of
 
 
 @pytest.fixture

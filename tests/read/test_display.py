@@ -11,12 +11,11 @@ FILM[1000:3001] = 90
 
 
 def test_linear_window_hits_its_published_ends():
-    # PS3.3 C.11.2.1.2: centre 2048, width 4096 maps 0 to black and 4095 to white
+    # by PS3.3 C.11.2.1.2 a centre of 2048 and a width of 4096 map 0 to black and 4095 to white
     assert Window(2048, 4096)(np.array([0.0, 4095.0])) == pytest.approx([0, 1])
     # LINEAR_EXACT reaches its ends half a width from the centre
     exact = Window(100, 50, "LINEAR_EXACT")
     assert exact(np.array([75.0, 100.0, 125.0])) == pytest.approx([0, 0.5, 1])
-    # SIGMOID: 1 / (1 + exp(-4 (x - c) / w))
     sigmoid = Window(0, 4, "SIGMOID")
     assert sigmoid(np.array([0.0, 1.0])) == pytest.approx([0.5, 1 / (1 + np.exp(-1))])
 

@@ -110,8 +110,18 @@ def test_the_user_wins_over_every_header(name):
 
 @pytest.mark.parametrize(
     "nonsense",
-    [(0, 0), (-0.1, -0.1), (0.1, 0), (math.nan, 0.1), (math.inf, 0.1), (0.1, 0.1, 0.1), (0.1,)]
-    + [(50.0, 50.0), (1e-5, 1e-5), (1.0, 0.01)],
+    [
+        (0, 0),
+        (-0.1, -0.1),
+        (0.1, 0),
+        (math.nan, 0.1),
+        (math.inf, 0.1),
+        (0.1, 0.1, 0.1),
+        (0.1,),
+        (50, 50),
+        (1e-5, 1e-5),
+        (1.0, 0.01),
+    ],
 )
 def test_an_impossible_pixel_size_counts_as_absent_and_is_flagged(nonsense):
     alone = resolve_scale(SpacingHeader(nonsense))
