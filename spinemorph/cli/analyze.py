@@ -1,0 +1,80 @@
+"""``spinemorph analyze``: films in, a report for each of them out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spinemorph.cli import NOTHING_DONE, OK, SOME_FAILED
+from spinemorph.cli.batch import Outcome, run_batch
+from spinemorph.cli.naming import study_names
+from spinemorph.errors import UsageError
+
+
+def _spacing(_: click.Context, __: click.Parameter, value: str | None) -> tuple[float, float] | None:
+    """``0.15`` or ``0.15,0.14`` as (row, column)."""
+    if value is None:
+        return None
+    try:
+        parts = [float(part) for part in value.split(",")]
+    except ValueError:
+        parts = []
+    if len(parts) not in (1, 2) or not all(0 < part < 100 for part in parts):
+        raise click.BadParameter(f"{value!r} is not ROW or ROW,COLUMN in millimetres, e.g. 0.15")
+    return parts[0], parts[-1]
+
+
+def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+    if not names:
+        raise click.BadParameter("names no format")
+    return names
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the results; one subfolder a film.")
+@click.option("--segmenter", default="compact", show_default=True, help="Name of the model.")
+@click.option("--weights", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Weights file for the model.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--spacing", callback=_spacing, metavar="ROW[,COL]", help="Size of a pixel in mm, instead of the header's.")
+@click.option("--spacing-for-all", is_flag=True, help="Use --spacing for more than one film.")
+@click.option("--facing", type=click.Choice(["auto", "left", "right"]), default="auto", show_default=True, help="Side of the image that the patient's front points to.")
+@click.option("--preprocess", "contrast", type=click.Choice(["none", "equalize"]), default="none", show_default=True, help="Contrast before the model looks.")
+@click.option("--formats", default="pdf,json,csv,png", show_default=True, callback=_formats, help="Files to write.")
+@click.option("--json", "as_json", is_flag=True, help="Results on stdout as JSON.")
+def analyze(paths: tuple[str, ...], output: Path, spacing_for_all: bool, as_json: bool, **choices: Any) -> int:  # noqa: FBT001
+    """Find, number and measure the vertebrae of films, and write a report for each.
+
+    PATH is a film (DICOM, PNG, JPEG, TIFF), a folder that is searched through, or a glob. Results
+    go to OUTPUT/<study>/. One bad film never stops the others.
+    """
+    from spinemorph.cli.show import show_outcomes
+    from spinemorph.pipeline import Options
+    from spinemorph.read import find_films
+
+    films: dict[Path, None] = {}
+    skipped = []
+    for path in paths:
+        found, others = find_films(path)
+        films.update(dict.fromkeys(found))
+        skipped += others
+    if choices["spacing"] is not None and len(films) > 1 and not spacing_for_all:
+        raise UsageError(
+            f"--spacing would be used for {len(films)} films: add --spacing-for-all if they share it"
+        )
+    names = study_names(films)
+    jobs = [(path, output / name) for path, name in names.items()]
+    outcomes = run_batch(jobs, Options(**choices)) if jobs else []
+    outcomes += [Outcome(item.path, None, None, item.reason, skipped=True) for item in skipped]
+    if as_json:
+        click.echo(json.dumps([outcome.as_dict() for outcome in outcomes], allow_nan=False, indent=1))
+    show_outcomes(outcomes, to_stderr=as_json)
+    done = sum(outcome.study is not None for outcome in outcomes)
+    failed = sum(outcome.study is None and not outcome.skipped for outcome in outcomes)
+    if done == 0:
+        return NOTHING_DONE
+    return SOME_FAILED if failed else OK

@@ -1,0 +1,81 @@
+"""Many films through one pipeline: reports of one are written while the next is analysed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spinemorph.errors import SpinemorphError
+from spinemorph.pipeline import Analysis, Options, Pipeline
+from spinemorph.plugins import load_plugins
+from spinemorph.types import Study
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of one path: a study and its folder, or why there is none."""
+
+    path: Path
+    folder: Path | None
+    study: Study | None
+    fault: str | None
+    skipped: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        from spinemorph.report.json_writer import study_to_dict
+
+        return {
+            "file": str(self.path),
+            "folder": None if self.folder is None else str(self.folder),
+            "study": None if self.study is None else study_to_dict(self.study),
+            "error": self.fault,
+            "skipped": self.skipped,
+        }
+
+
+def run_batch(jobs: Sequence[tuple[Path, Path]], options: Options) -> list[Outcome]:
+    """Analyse every (film, result folder); a film that fails is an outcome with its fault.
+
+    At most one analysed film waits to be written, so memory does not grow with the batch.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    pipeline = Pipeline(load_plugins(), options)
+    console = Console(stderr=True)
+    outcomes: list[Outcome] = []
+    with ThreadPoolExecutor(max_workers=1) as writer:
+        waiting: tuple[Path, Path, Study, Future[Any]] | None = None
+        progress = track(
+            jobs, "analysing", console=console, transient=True, disable=not console.is_terminal
+        )
+        for path, folder in progress:
+            try:
+                analysis = pipeline.analyze(path)
+            except SpinemorphError as fault:
+                outcomes.append(Outcome(path, None, None, str(fault)))
+                continue
+            if waiting is not None:
+                outcomes.append(_finished(*waiting))
+            future = writer.submit(_write, pipeline, analysis, folder)
+            waiting = path, folder, analysis.study, future
+        if waiting is not None:
+            outcomes.append(_finished(*waiting))
+    place = {path: index for index, (path, _) in enumerate(jobs)}
+    return sorted(outcomes, key=lambda outcome: place[outcome.path])
+
+
+def _write(pipeline: Pipeline, analysis: Analysis, folder: Path) -> None:
+    pipeline.write(analysis, folder)
+
+
+def _finished(path: Path, folder: Path, study: Study, future: Future[Any]) -> Outcome:
+    try:
+        future.result()
+    except SpinemorphError as fault:
+        return Outcome(path, None, None, str(fault))
+    return Outcome(path, folder, study, None)
