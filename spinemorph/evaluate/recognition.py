@@ -25,7 +25,7 @@ from typing import Final
 import numpy as np
 
 from spinemorph.anatomy import BODY_CATEGORIES
-from spinemorph.evaluate.overlap import Region, area, centroid, intersection, iou_matrix
+from spinemorph.data.overlap import Region, area, centroid, intersection, iou_matrix
 from spinemorph.types import FloatArray
 
 MATCH_IOU: Final = 0.5
