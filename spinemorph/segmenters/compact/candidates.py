@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spinemorph.chain import Nodes, best_path
 from spinemorph.segmenters.compact import layout, windows
 from spinemorph.segmenters.compact.weights import Outputs
 from spinemorph.types import FloatArray
@@ -95,70 +96,21 @@ def _distinct(candidates: list[Candidate]) -> list[Candidate]:
 
 
 def column(candidates: list[Candidate]) -> list[Candidate]:
-    """The best path upward through the candidates, from above downward; S1, if any, last.
-
-    Dynamic programming over pairs: strength of what is visited, less what does not fit in spacing
-    and direction. At most one S1, only at the lower end.
-    """
-    nodes = sorted(candidates, key=lambda c: -c.centre[1])
-    if not nodes:
+    """The best column through the candidates, from above downward; S1, if any, last."""
+    if not candidates:
         return []
-    gain = [_strength(node) for node in nodes]
-    best, before = list(gain), [-1] * len(nodes)
-    order = _order(nodes)
-    for i in order:
-        for j in order:
-            if nodes[i].sacrum or i == j:
-                continue
-            step = best[j] + gain[i] - _misfit(nodes[j], nodes[i])
-            if step > best[i] and not _visits(before, j, i):
-                best[i], before[i] = step, j
-    at = int(np.argmax(best))
-    path = []
-    while at >= 0:
-        path.append(nodes[at])
-        at = before[at]
-    return path
+    ups = np.array([[0.0, -1.0] if c.sacrum else _up(c.corners) for c in candidates])
+    nodes = Nodes(
+        np.array([c.centre for c in candidates]),
+        ups,
+        np.array([c.size for c in candidates]),
+        np.array([c.score for c in candidates]),
+        np.array([c.sacrum for c in candidates]),
+    )
+    path, _ = best_path(nodes)
+    return [candidates[i] for i in reversed(path)]
 
 
-def _order(nodes: list[Candidate]) -> list[int]:
-    """From below upward along the main direction of the bodies."""
-    points = np.array([node.centre for node in nodes])
-    up = np.zeros(2)
-    for node in nodes:
-        if not node.sacrum:
-            up += node.score * (node.corners[:2].mean(axis=0) - node.corners[2:].mean(axis=0)) / node.size
-    if not up.any():
-        up = np.array([0.0, -1.0])
-    return [int(i) for i in np.argsort(points @ up)]
-
-
-def _visits(before: list[int], start: int, node: int) -> bool:
-    while start >= 0:
-        if start == node:
-            return True
-        start = before[start]
-    return False
-
-
-def _strength(node: Candidate) -> float:
-    return float(np.log(node.score / 0.12) * (1.2 if node.sacrum else 1.0))
-
-
-def _misfit(lower: Candidate, upper: Candidate) -> float:
-    """How ill ``upper`` fits as the next body above ``lower``; 0 for a good fit."""
-    step = upper.centre - lower.centre
-    distance = float(np.linalg.norm(step))
-    pitch = 1.32 * upper.size
-    if lower.sacrum:
-        pitch *= 0.95
-    else:
-        pitch = 0.66 * (upper.size + lower.size)
-    if distance <= 0 or pitch <= 0:
-        return 99.0
-    spacing = np.log(distance / pitch)
-    down = upper.corners[2:].mean(axis=0) - upper.corners[:2].mean(axis=0)
-    towards = float(-step @ down / (distance * max(np.linalg.norm(down), 1e-6)))
-    if towards < 0.35 or not 0.45 < distance / pitch < 2.8:
-        return 99.0
-    return float(6 * spacing**2 + 5 * (1 - towards) + 1.5 * (distance > 1.55 * pitch))
+def _up(corners: FloatArray) -> FloatArray:
+    up = (corners[:2] - corners[2:]).mean(axis=0)
+    return np.asarray(up / max(float(np.linalg.norm(up)), 1e-9))
