@@ -37,4 +37,7 @@ FLAGS: Final[dict[str, str]] = {
     "vertical_untrusted": "The vertical of the image is not known: slope against the horizontal is uncertain.",
     "implausible": "The value is outside what is anatomically possible and was withheld.",
     "implant_hides": "An implant hides this part.",
+    "lordosis_too_small": "There is too little lordosis to say how it is distributed.",
+    "uncorrected_angle": "This disc height is not corrected for the angle of the segment.",
+    "backward_slip_has_no_grade": "A backward slip has no grade: see its percent.",
 }

@@ -1,0 +1,1 @@
+"""Measurements of a numbered spine: landmarks first, then one postprocessor a module."""

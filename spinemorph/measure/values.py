@@ -1,0 +1,83 @@
+"""From draws of a quantity to a measurement: value, interval, flags, or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinemorph.measure.landmarks import Landmarks
+from spinemorph.types import FloatArray, Measurement
+
+#: Flags of the film that stand beside every length.
+SCALE_FLAGS = ("detector_scale", "unknown_scale", "estimated_scale", "magnification_underestimated")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What is measured: name, unit, definition, and what is anatomically possible at all."""
+
+    name: str
+    unit: str
+    definition: str
+    possible: tuple[float, float] = (-np.inf, np.inf)
+    digits: int = 2
+
+    def measured(
+        self,
+        landmarks: Landmarks,
+        levels: tuple[str, ...],
+        draws: FloatArray,
+        *,
+        site: str | None = None,
+        flags: Sequence[str] = (),
+    ) -> Measurement:
+        """``draws`` (1 + n,): the estimate first. Lengths need a scale, all need their levels."""
+        reason = self._reason(landmarks, levels, draws)
+        flags = tuple(dict.fromkeys([*flags, *self._flags(landmarks, levels)]))
+        if reason is not None:
+            return Measurement(
+                self.name, levels, None, self.unit, self.definition, site, flags=flags, reason=reason
+            )
+        value = float(draws[0])
+        spread = draws[1:][np.isfinite(draws[1:])]
+        interval = None
+        if len(spread) >= 20:
+            half = 1.96 * float(spread.std())
+            interval = round(value - half, self.digits + 1), round(value + half, self.digits + 1)
+        return Measurement(
+            self.name,
+            levels,
+            round(value, self.digits + 1),
+            self.unit,
+            self.definition,
+            site,
+            interval95=interval,
+            flags=flags,
+        )
+
+    def _reason(
+        self, landmarks: Landmarks, levels: tuple[str, ...], draws: FloatArray
+    ) -> str | None:
+        if not landmarks.numbered:
+            return "no_sacrum"
+        if any(landmarks.at(level) is None for level in levels):
+            return "level_not_found"
+        if landmarks.facing is None:
+            return "facing_unknown"
+        if self.unit in ("mm", "mm2") and landmarks.spacing is None:
+            return "no_pixel_spacing"
+        if not np.isfinite(draws[0]):
+            return "corner_uncertain"
+        if not self.possible[0] <= draws[0] <= self.possible[1]:
+            return "implausible"
+        return None
+
+    def _flags(self, landmarks: Landmarks, levels: tuple[str, ...]) -> list[str]:
+        flags = [flag for flag in landmarks.film_flags if flag in SCALE_FLAGS and self.unit == "mm"]
+        for level in levels:
+            body = landmarks.at(level)
+            if body is not None:
+                flags += [f for f in body.flags if f in ("corner_uncertain", "cut_by_edge", "low_score")]
+        return flags
