@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import warnings
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +26,7 @@ from spinemorph.read.display import (
 )
 from spinemorph.read.limits import MAX_BYTES, check_size
 from spinemorph.read.pixels import decoded, integer, stored_values
+from spinemorph.read.quiet import quiet
 from spinemorph.read.source import facing_of, numbers, source_of, text, values
 from spinemorph.read.spacing import SpacingHeader, resolve_scale
 from spinemorph.types import Radiograph
@@ -61,8 +61,7 @@ def read_dicom(
     path: Path, data: bytes, *, spacing: tuple[float, float] | None = None
 ) -> Radiograph:
     """The film in the bytes of a DICOM file. NotAFilm or ReadError where there is none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         dataset = _parse(path, data)
         refuse_other_objects(path, dataset)
         if "PixelData" not in dataset:
@@ -85,8 +84,7 @@ def reason_against(path: Path) -> str | None:
     """Why a DICOM file is not a film, judged by the start of its header; None if it may be one."""
     from pydicom import dcmread
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             with path.open("rb") as file:
                 if is_deflated(file.read(2048)):
@@ -131,6 +129,7 @@ def _parse(path: Path, data: bytes) -> Any:
     try:
         _refuse_bomb(path, data)
         dataset = dcmread(BytesIO(data), force=True)
+        dataset.get("PixelData")  # elements are parsed when they are asked for
     except ReadError:
         raise
     except Exception as error:  # the parser raises many things on damaged files

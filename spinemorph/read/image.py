@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from spinemorph.errors import NotAFilm, ReadError, SpinemorphError
 from spinemorph.read.limits import check_size
+from spinemorph.read.quiet import quiet
 from spinemorph.read.spacing import SpacingHeader, resolve_scale
 from spinemorph.types import Radiograph, Source
 
@@ -43,8 +43,7 @@ def read_image(
     Colours become brightness, transparency becomes black. 8 bits span 0 to 255; of 16 bits as
     many are taken as the brightest pixel needs, so that 12 bits in a 16-bit file are not dark.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             pixels = _tiff(path, data) if kind == "tiff" else _pillow(path, data)
         except SpinemorphError:
@@ -116,7 +115,7 @@ def _deep_png(data: bytes) -> Pixels:
 
 
 def _tiff(path: Path, data: bytes) -> Pixels:
-    from tifffile import TIFF, TiffFile
+    from tifffile import PHOTOMETRIC, PLANARCONFIG, TiffFile
 
     with TiffFile(BytesIO(data)) as file:
         if len(file.pages) == 0:
@@ -125,7 +124,7 @@ def _tiff(path: Path, data: bytes) -> Pixels:
             raise NotAFilm(f"{path.name}: has {len(file.pages)} pages; only single films are read")
         page: Any = file.pages[0]
         check_size(path, page.imagelength, page.imagewidth)
-        if page.dtype is None or page.dtype.kind != "u" or page.dtype.itemsize > 2:
+        if page.dtype is None or page.dtype.kind not in "ub" or page.dtype.itemsize > 2:
             raise NotAFilm(
                 f"{path.name}: holds {page.dtype or 'unknown'} pixels; only 8 and 16 bits "
                 "per pixel are read"
@@ -134,18 +133,20 @@ def _tiff(path: Path, data: bytes) -> Pixels:
             pixels = page.asarray()
         except ValueError:
             # a compression that tifffile leaves to an optional package; Pillow applies
-            # palettes and the sense of black itself
-            return _oriented(_pillow(path, data), _tiff_orientation(page))
+            # palettes, the sense of black and the orientation itself
+            return _pillow(path, data)
         bits = page.bitspersample
-        if page.photometric == TIFF.PHOTOMETRIC.PALETTE:
-            pixels = page.colormap.T[pixels]
-            bits = 16
-        if page.photometric == TIFF.PHOTOMETRIC.MINISWHITE:
-            pixels = np.iinfo(pixels.dtype).max - pixels if bits >= 8 else 1 - pixels
-        if pixels.ndim == 3 and page.planarconfig == TIFF.PLANARCONFIG.SEPARATE:
+        if page.photometric == PHOTOMETRIC.PALETTE:
+            colours = page.colormap.T
+            # eight bits are written as 16 with a low byte of zero, or repeated
+            colours = colours if (colours & 0xFF).any() else (colours >> 8).astype(np.uint8)
+            pixels, bits = colours[pixels], 16
+        if page.photometric == PHOTOMETRIC.MINISWHITE:
+            pixels = ~pixels if pixels.dtype == bool else 2**bits - 1 - pixels
+        if pixels.ndim == 3 and page.planarconfig == PLANARCONFIG.SEPARATE:
             pixels = np.moveaxis(pixels, 0, -1)
         if pixels.dtype == bool or bits < 8:
-            pixels = (pixels.astype(np.uint8) * 255 // (2**bits - 1)).astype(np.uint8)
+            pixels = (pixels.astype(np.uint16) * 255 // (2**bits - 1)).astype(np.uint8)
         return _oriented(pixels, _tiff_orientation(page))
 
 

@@ -32,6 +32,8 @@ def read_bytes(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise ReadError(f"{path.name}: is a folder; name a file")
+        if path.exists() and not path.is_file():
+            raise ReadError(f"{path.name}: is not a regular file")
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise NotAFilm(

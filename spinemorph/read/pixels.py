@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinemorph.errors import NotAFilm, ReadError
+from spinemorph.read.lossless import decode_lossless_jpeg
 from spinemorph.read.source import numbers, text
 
 #: Transfer syntaxes of uncompressed pixels (the deflated one is inflated before).
@@ -21,20 +22,21 @@ NATIVE: Final = (
 )
 _LITTLE_ENDIAN: Final = NATIVE[:3]
 _EXTENDED: Final = "1.2.840.10008.1.2.4.51"
-
-#: Compressed transfer syntaxes: name, and the pydicom plugins that decode it, best first.
-COMPRESSED: Final = {
-    "1.2.840.10008.1.2.4.50": ("JPEG Baseline", ("pillow", "gdcm")),
-    _EXTENDED: ("JPEG Extended", ("pillow", "gdcm")),
-    "1.2.840.10008.1.2.4.57": ("JPEG Lossless", ("gdcm",)),
-    "1.2.840.10008.1.2.4.70": ("JPEG Lossless SV1", ("gdcm",)),
-    "1.2.840.10008.1.2.4.80": ("JPEG-LS Lossless", ("pyjpegls", "gdcm")),
-    "1.2.840.10008.1.2.4.81": ("JPEG-LS Near-lossless", ("pyjpegls", "gdcm")),
-    "1.2.840.10008.1.2.4.90": ("JPEG 2000 Lossless", ("pylibjpeg", "gdcm")),
-    "1.2.840.10008.1.2.4.91": ("JPEG 2000", ("pylibjpeg", "gdcm")),
-    "1.2.840.10008.1.2.5": ("RLE Lossless", ("pylibjpeg", "pydicom")),
-}
 _RLE: Final = "1.2.840.10008.1.2.5"
+
+#: Compressed transfer syntaxes: name, and the decoder. Each was chosen for surviving damaged
+#: data; GDCM does not and runs in a process of its own.
+COMPRESSED: Final = {
+    "1.2.840.10008.1.2.4.50": ("JPEG Baseline", "pillow"),
+    _EXTENDED: ("JPEG Extended", "pillow"),
+    "1.2.840.10008.1.2.4.57": ("JPEG Lossless", "gdcm"),
+    "1.2.840.10008.1.2.4.70": ("JPEG Lossless SV1", "gdcm"),
+    "1.2.840.10008.1.2.4.80": ("JPEG-LS Lossless", "pyjpegls"),
+    "1.2.840.10008.1.2.4.81": ("JPEG-LS Near-lossless", "pyjpegls"),
+    "1.2.840.10008.1.2.4.90": ("JPEG 2000 Lossless", "pylibjpeg"),
+    "1.2.840.10008.1.2.4.91": ("JPEG 2000", "pylibjpeg"),
+    _RLE: ("RLE Lossless", "pydicom"),
+}
 
 
 def integer(dataset: Any, keyword: str, default: int | None = None) -> int | None:
@@ -70,16 +72,42 @@ def decoded(path: Path, dataset: Any, syntax: str) -> NDArray[np.integer]:
     from pydicom.pixels import get_decoder
 
     options: dict[str, Any] = {"as_rgb": True, "correct_unused_bits": False}
+    plugin = None
     if syntax not in NATIVE:
-        options["decoding_plugin"] = _plugin(path, dataset, syntax)
-        _check_codestream(path, dataset, syntax)
+        plugin = options["decoding_plugin"] = _plugin(path, dataset, syntax)
+        frame = _checked_frame(path, dataset, syntax)
     try:
+        if plugin == "gdcm":
+            return _lossless(path, dataset, syntax, frame)
         array, _ = get_decoder(syntax).as_array(dataset, index=0, **options)
+    except ReadError:
+        raise
     except Exception as error:  # whatever the codec raises, the pixels are damaged
         raise ReadError(
             f"{path.name}: the pixel data is damaged or incomplete and cannot be decoded"
         ) from error
     return np.asarray(array)
+
+
+def _lossless(path: Path, dataset: Any, syntax: str, frame: bytes) -> NDArray[np.integer]:
+    allocated, stored, _, signed = _depth(path, dataset)
+    samples = integer(dataset, "SamplesPerPixel", 1) or 1
+    photometric = text(dataset, "PhotometricInterpretation") or "MONOCHROME2"
+    array = decode_lossless_jpeg(
+        frame,
+        shape=(integer(dataset, "Rows") or 0, integer(dataset, "Columns") or 0),
+        samples=samples,
+        allocated=allocated,
+        stored=stored,
+        signed=signed,
+        photometric=photometric,
+        syntax=syntax,
+    )
+    if samples == 3 and photometric.startswith("YBR_FULL"):
+        from pydicom.pixels import convert_color_space
+
+        return np.asarray(convert_color_space(array, "YBR_FULL", "RGB"))
+    return array
 
 
 def _depth(path: Path, dataset: Any) -> tuple[int, int, int, bool]:
@@ -113,37 +141,36 @@ def _plugin(path: Path, dataset: Any, syntax: str) -> str:
     if syntax not in COMPRESSED:
         name = text(dataset.file_meta, "TransferSyntaxUID") or "none"
         raise ReadError(f"{path.name}: the transfer syntax {name} is not supported")
-    name, plugins = COMPRESSED[syntax]
+    name, plugin = COMPRESSED[syntax]
     available = get_decoder(syntax).available_plugins
     if syntax == _EXTENDED and integer(dataset, "BitsStored", 8) != 8:
-        plugins = ("pylibjpeg",)
-        if "pylibjpeg" not in available:
+        plugin = "pylibjpeg"
+        if plugin not in available:
             raise ReadError(
                 f"{path.name}: JPEG Extended with 12 bits needs an optional decoder under the GPL: "
                 "pip install pylibjpeg-libjpeg"
             )
-    for plugin in plugins:
-        if plugin in available:
-            return plugin
-    raise ReadError(
-        f"{path.name}: no decoder for {name} is installed; reinstall spinemorph with its "
-        "dependencies"
-    )
+    if plugin not in available:
+        raise ReadError(
+            f"{path.name}: no decoder for {name} is installed; reinstall spinemorph with its "
+            "dependencies"
+        )
+    return plugin
 
 
-def _check_codestream(path: Path, dataset: Any, syntax: str) -> None:
-    """Refuse pixels whose own header disagrees with the DICOM header about the size.
+def _checked_frame(path: Path, dataset: Any, syntax: str) -> bytes:
+    """The code stream; refused where its own header disagrees with the DICOM header about the size.
 
     Codecs trust their own header: a small file could ask for any amount of memory.
     """
     from pydicom.encaps import get_frame
 
     try:
-        frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+        frame: bytes = get_frame(dataset.PixelData, 0, number_of_frames=1)
     except Exception as error:  # a damaged encapsulation raises many things
         raise ReadError(f"{path.name}: the compressed pixel data is damaged") from error
     if syntax == _RLE:
-        return
+        return frame
     size = codestream_size(frame)
     if size is None:
         raise ReadError(f"{path.name}: the compressed pixel data is damaged: it has no header")
@@ -153,6 +180,7 @@ def _check_codestream(path: Path, dataset: Any, syntax: str) -> None:
             f"{path.name}: the compressed pixels are {size[0]} x {size[1]}, "
             f"the header says {wanted[0]} x {wanted[1]}"
         )
+    return frame
 
 
 def codestream_size(frame: bytes) -> tuple[int, int] | None:
