@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, Literal, get_args
+from typing import Final
 
 import numpy as np
 
 from spinemorph.errors import UsageError
 from spinemorph.types import Radiograph
 
-Contrast = Literal["none", "equalize"]
+#: The names that :func:`prepare` knows.
+CONTRASTS: Final = ("none", "equalize")
 
 _GREYS: Final = 4096
 _INVERTED: Final = "polarity_inverted"
 
 
-def prepare(radiograph: Radiograph, *, contrast: Contrast = "none") -> Radiograph:
+def prepare(radiograph: Radiograph, *, contrast: str = "none") -> Radiograph:
     """The film with its contrast prepared; same size, spacing, facing and source.
 
     ``none`` leaves it as it is. ``equalize`` spreads the grey values evenly, as the films of the
     published comparison were prepared (Konya 2021). UsageError for any other name.
     """
-    if contrast not in get_args(Contrast):
-        names = ", ".join(get_args(Contrast))
+    if contrast not in CONTRASTS:
+        names = ", ".join(CONTRASTS)
         raise UsageError(f"unknown contrast {contrast!r}; known: {names}")
     return equalized(radiograph) if contrast == "equalize" else radiograph
 
