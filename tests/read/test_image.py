@@ -75,6 +75,12 @@ def test_16_bits_keep_their_depth(write, sixteen):
         assert len(np.unique(pixels)) > 5000
 
 
+@pytest.mark.parametrize("compression", ["packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg"])
+def test_compressed_tiffs(write, eight, compression):
+    pixels = read_radiograph(write(pillow(eight, "TIFF", compression=compression))).pixels
+    assert pixels == pytest.approx(eight / 255, abs=0.05 if compression == "jpeg" else 1e-6)
+
+
 def test_12_bits_in_16_are_not_dark(write, film):
     for data in (png16(film), tiff(film)):
         assert read_radiograph(write(data)).pixels == pytest.approx(film / 4095, abs=1e-6)
@@ -112,7 +118,8 @@ def test_palettes(write, eight):
 
 def test_black_and_white_and_white_is_zero(write, eight):
     bits = eight > 100
-    for data in (pillow(bits, "PNG"), tiff(bits, photometric="minisblack"), pillow(bits, "TIFF", compression="group4")):
+    black = tiff(bits, photometric="minisblack")
+    for data in (pillow(bits, "PNG"), black, pillow(bits, "TIFF", compression="group4")):
         assert np.array_equal(read_radiograph(write(data)).pixels, bits.astype(np.float32))
     for data in (
         tiff(eight, photometric="miniswhite"),
