@@ -15,9 +15,9 @@ from spinemorph.simulate.meshes import Anatomy, BoneMesh, CurveModel
 from spinemorph.simulate.sections import (
     contour,
     dense,
-    diagonal_corners,
     holding,
     most_anterior,
+    rim_corners,
     section,
 )
 from spinemorph.types import FloatArray
@@ -128,14 +128,14 @@ def _vertebra(mesh: Mesh) -> BoneMesh:
     middle = vertices[:, 1].min() / 2 + vertices[:, 1].max() / 2
     vertices = vertices - np.array([0.0, middle, 0.0])
     profile = most_anterior(section(vertices, faces, 0.0))
-    frame = _upright(diagonal_corners(dense(profile)))
+    frame = _upright(rim_corners(dense(profile)))
     for _ in range(2):  # corners depend on the frame a little
         turned = frame(vertices)
         profile = most_anterior(section(turned, faces, 0.0))
-        step = _upright(diagonal_corners(dense(profile)))
+        step = _upright(rim_corners(dense(profile)))
         vertices, frame = turned, step
     vertices = frame(vertices)
-    corners = diagonal_corners(dense(most_anterior(section(vertices, faces, 0.0))))
+    corners = rim_corners(dense(most_anterior(section(vertices, faces, 0.0))))
     width = _body_width(vertices, corners)
     outlines = _outlines(vertices, faces, corners, width)
     small, cells = decimate((vertices, faces), VERTEBRA_TRIANGLES)
@@ -236,7 +236,7 @@ def _s1_corners(ring: FloatArray) -> FloatArray:
     angle = np.deg2rad(35.0)
     for _ in range(3):
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        corners = diagonal_corners(ring @ turn.T) @ turn
+        corners = rim_corners(ring @ turn.T) @ turn
         step = corners[0] - corners[1]
         angle = -np.arctan2(step[1], step[0])
     return corners
