@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from spinemorph.hookspecs import (
     API,
+    EvaluatorPlugin,
     LabelerPlugin,
     PostprocessorPlugin,
     ReportWriterPlugin,
@@ -73,6 +74,45 @@ def spinemorph_postprocessors() -> list[PostprocessorPlugin]:
         measure("discs", "Heights and indices of the disc spaces", "discs", "DiscSpaces"),
         measure("heights", "Heights and depths of the bodies", "heights", "VertebralHeights"),
         measure("slip", "Slip of a body on the one below", "slip", "Slip"),
+    ]
+
+
+@hookimpl
+def spinemorph_evaluators() -> list[EvaluatorPlugin]:
+    def evaluator(name: str, summary: str, of: str, *metrics: str) -> EvaluatorPlugin:
+        return EvaluatorPlugin(name, summary, API, _later("evaluate.evaluators", of), metrics)
+
+    return [
+        evaluator(
+            "pixels",
+            "Pixel accuracy, mean accuracy, mean and weighted IoU of merged masks",
+            "PixelEvaluator",
+            "pixel_accuracy",
+            "mean_accuracy",
+            "mean_iou",
+            "frequency_weighted_iou",
+        ),
+        evaluator(
+            "recognition",
+            "Are all bodies found, each as one, overlaps kept",
+            "RecognitionEvaluator",
+            "recognized",
+            "composite_recognized",
+        ),
+        evaluator(
+            "instances",
+            "Overlap, surface distance and corner error of matched bodies",
+            "InstanceEvaluator",
+            "matched_iou",
+            "dice",
+            "hausdorff95_px",
+            "hausdorff95_mm",
+            "surface_distance_px",
+            "surface_distance_mm",
+            "corner_error_px",
+            "corner_error_mm",
+            "corner_error_percent",
+        ),
     ]
 
 

@@ -14,6 +14,10 @@ from spinemorph.errors import SpinemorphError, UsageError
 #: name -> (module:function, one line of help); a new command is a new row.
 COMMANDS: Final = {
     "analyze": ("spinemorph.cli.analyze:analyze", "Films in, a report for each of them out."),
+    "evaluate": ("spinemorph.cli.evaluate:evaluate", "One model against reference annotation."),
+    "stats": ("spinemorph.cli.stats:stats", "Several models: tests, tables and plots."),
+    "agreement": ("spinemorph.cli.agreement:agreement", "Agreement of readers and models."),
+    "convert": ("spinemorph.cli.convert:convert", "Annotations from one format to another."),
     "plugins": ("spinemorph.cli.plugins:plugins", "List what is installed, and what does not load."),
     "simulate": ("spinemorph.cli.simulate:simulate", "Make radiographs with exact truth."),
 }
