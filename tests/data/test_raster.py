@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -16,6 +16,7 @@ masks = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(masks, st.integers(0, 5), st.integers(0, 5))
 def test_a_traced_mask_fills_to_itself(mask, top, left):
     tight, box = bounded(mask, Box(top, left, top + mask.shape[0], left + mask.shape[1]))
@@ -24,6 +25,7 @@ def test_a_traced_mask_fills_to_itself(mask, top, left):
     assert (filled == tight).all()
 
 
+@settings(deadline=None)
 @given(masks)
 def test_filling_does_not_depend_on_direction_or_first_vertex(mask):
     ring = outline(mask, Box(0, 0, *mask.shape))
@@ -34,6 +36,7 @@ def test_filling_does_not_depend_on_direction_or_first_vertex(mask):
         assert (filled[0] == expected[0]).all()
 
 
+@settings(deadline=None)
 @given(
     arrays(float, (7, 2), elements=st.floats(-5, 15, width=16)),
     st.tuples(st.integers(1, 12), st.integers(1, 12)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -46,6 +46,7 @@ label_images = st.integers(1, 12).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(label_images)
 def test_equals_the_published_formulas(images):
     predicted, reference = images
