@@ -78,10 +78,10 @@ class TestPaper:
         pairs = by_pair(paper, "paired_t_holm")
         assert len(pairs) == 10
         for key, statistic in published["table3_recognition_posthoc_t"].items():
-            # statsmodels prints four decimals; the paper's 11.23 is its 11.2250 (11.22497) rounded
-            # once more, which is why four decimals come first here too.
-            printed = round(pairs[tuple(key.split("|"))].statistic, 4)
-            assert round(printed, 2) == statistic
+            # Half a unit of the second decimal, and a little: the paper prints 11.23 where its own
+            # rates give 11.22497, which statsmodels shows as 11.2250.
+            ours = pairs[tuple(key.split("|"))].statistic
+            assert ours == pytest.approx(statistic, abs=0.00504)
         for key, p in published["table3_p_corrected_selected"].items():
             assert round(pairs[tuple(key.split("|"))].p_corrected, 2) == p
         kept = {key for key, row in pairs.items() if not row.reject}
