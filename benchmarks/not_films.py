@@ -1,6 +1,6 @@
 """What is reported for pictures that are no lateral lumbar film: nothing may be.
 
-    python benchmarks/not_films.py [--anatomy DIR] [--weights FILE]
+python benchmarks/not_films.py [--anatomy DIR] [--weights FILE]
 """
 
 from __future__ import annotations
@@ -52,7 +52,23 @@ def photographs() -> Iterator[np.ndarray]:
     """Pictures inside scikit-image, whole; training showed parts of some of them as counterexamples."""
     from skimage import data
 
-    for name in ("astronaut", "camera", "cat", "coffee", "coins", "horse", "moon", "page", "rocket", "text", "cell", "colorwheel", "logo", "retina", "immunohistochemistry"):
+    for name in (
+        "astronaut",
+        "camera",
+        "cat",
+        "coffee",
+        "coins",
+        "horse",
+        "moon",
+        "page",
+        "rocket",
+        "text",
+        "cell",
+        "colorwheel",
+        "logo",
+        "retina",
+        "immunohistochemistry",
+    ):
         try:
             picture = np.asarray(getattr(data, name)(), np.float32)
         except Exception:  # noqa: BLE001 - not in this release, or not inside the package
@@ -86,7 +102,9 @@ def main() -> int:
         refused = sum(not look.lateral for look in looks)
         numbered = sum(look.numbered for look in looks)
         empty = sum(not look.spine.vertebrae for look in looks)
-        print(f"{name}: {len(looks)} pictures, {refused} called not lateral lumbar, {empty} without any body, {numbered} with numbered levels")
+        print(
+            f"{name}: {len(looks)} pictures, {refused} called not lateral lumbar, {empty} without any body, {numbered} with numbered levels"
+        )
     return 0
 
 

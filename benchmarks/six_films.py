@@ -34,7 +34,9 @@ def readings(record: dict) -> dict[str, np.ndarray]:
     return found
 
 
-def changed(image: np.ndarray, options: argparse.Namespace, reference: dict) -> tuple[np.ndarray, np.ndarray]:
+def changed(
+    image: np.ndarray, options: argparse.Namespace, reference: dict
+) -> tuple[np.ndarray, np.ndarray]:
     """The film as asked for, and the affine map of its points."""
     rows, columns = image.shape
     affine = np.hstack([np.eye(2), np.zeros((2, 1))])
@@ -66,10 +68,14 @@ def main() -> int:
     body, endplate, angles, right, reported = [], [], [], 0, 0
     for name, record in json.loads((FILMS / "corners.json").read_text())["films"].items():
         reference = readings(record)
-        image = cv2.imread(str(FILMS / f"{name}.png"), cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255
+        image = (
+            cv2.imread(str(FILMS / f"{name}.png"), cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255
+        )
         image, affine = changed(image, options, reference)
         look = looker.look(image)
-        reported += look.numbered or any(v.instance.category == "sacrum" for v in look.spine.vertebrae)
+        reported += look.numbered or any(
+            v.instance.category == "sacrum" for v in look.spine.vertebrae
+        )
         reference = {k: v @ affine[:, :2].T + affine[:, 2] for k, v in reference.items()}
         unit = float(np.mean([height(reference[level]) for level in LUMBAR]))
         found = look.corners()
@@ -90,12 +96,22 @@ def main() -> int:
         else:
             words = "no lordosis"
         right += good
-        print(f"{name} {'right' if good else 'WRONG'} {words} flags {','.join(look.spine.flags) or '-'}")
-    print(f"recognised and rightly numbered: {right} of 6; with a sacrum or a number reported: {reported}")
+        print(
+            f"{name} {'right' if good else 'WRONG'} {words} flags {','.join(look.spine.flags) or '-'}"
+        )
+    print(
+        f"recognised and rightly numbered: {right} of 6; with a sacrum or a number reported: {reported}"
+    )
     if body:
-        print(f"body corners: median {np.median(body):.1f} %, 90th percentile {np.percentile(body, 90):.1f} %")
-        print(f"S1 endplate: median {np.median(endplate):.1f} %, 90th percentile {np.percentile(endplate, 90):.1f} %")
-        print(f"lordosis: mean absolute difference {np.mean(angles):.1f} degrees over {len(angles)} films")
+        print(
+            f"body corners: median {np.median(body):.1f} %, 90th percentile {np.percentile(body, 90):.1f} %"
+        )
+        print(
+            f"S1 endplate: median {np.median(endplate):.1f} %, 90th percentile {np.percentile(endplate, 90):.1f} %"
+        )
+        print(
+            f"lordosis: mean absolute difference {np.mean(angles):.1f} degrees over {len(angles)} films"
+        )
     return 0
 
 

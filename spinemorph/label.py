@@ -123,7 +123,9 @@ def overlap(a: Instance, b: Instance) -> int:
     if top >= bottom or left >= right:
         return 0
     parts = [
-        item.mask[top - item.box.top : bottom - item.box.top, left - item.box.left : right - item.box.left]
+        item.mask[
+            top - item.box.top : bottom - item.box.top, left - item.box.left : right - item.box.left
+        ]
         for item in (a, b)
     ]
     return int((parts[0] & parts[1]).sum())
@@ -232,9 +234,7 @@ def _level_evidence(path: Sequence[_Body], levels: Sequence[str | None], shift: 
     return TEMPER * total
 
 
-def _numbering(
-    path: Sequence[_Body], levels: Sequence[str | None]
-) -> tuple[Numbering, list[str]]:
+def _numbering(path: Sequence[_Body], levels: Sequence[str | None]) -> tuple[Numbering, list[str]]:
     """Posterior of the assigned numbering among its neighbours, and the doubts it leaves.
 
     Prior: the strength of S1 for the numbering from it, the rest shared by the others. A gap that
@@ -298,9 +298,7 @@ def _facing(path: Sequence[_Body]) -> Facing | None:
     return None
 
 
-def _vertebrae(
-    path: Sequence[_Body], levels: Sequence[str | None]
-) -> tuple[LabeledVertebra, ...]:
+def _vertebrae(path: Sequence[_Body], levels: Sequence[str | None]) -> tuple[LabeledVertebra, ...]:
     """From above downward, S1 last."""
     vertebrae = []
     for body, level in zip(path, levels, strict=True):

@@ -67,7 +67,9 @@ class Pipeline:
     def __init__(self, plugins: Plugins, options: Options | None = None) -> None:
         """Loads the model; raises PluginError, UsageError or WeightsError before any film is read."""
         self.options = options = options if options is not None else Options()
-        self._writers = [(plugin := plugins.report_writer(name), plugin.create()) for name in options.formats]
+        self._writers = [
+            (plugin := plugins.report_writer(name), plugin.create()) for name in options.formats
+        ]
         self._labeler = plugins.labeler(options.labeler).create()
         self._postprocessors = [(plugin, plugin.create()) for plugin in plugins.postprocessors()]
         self._segmenter = plugins.segmenter(options.segmenter).create(
@@ -97,7 +99,9 @@ class Pipeline:
         prepared = prepare(radiograph, contrast=self.options.contrast)
         segmentation = self._segment(prepared)
         if segmentation.lateral_lumbar is not None and segmentation.lateral_lumbar < LATERAL_LUMBAR:
-            return self._study(radiograph, LabeledSpine((), flags=segmentation.flags), (), (), (NOT_LATERAL,))
+            return self._study(
+                radiograph, LabeledSpine((), flags=segmentation.flags), (), (), (NOT_LATERAL,)
+            )
         spine = self._labeler.label(prepared, segmentation)
         vertebrae, measurements, flags = self._measure(prepared, spine)
         if UNCERTAIN in spine.flags:
@@ -191,7 +195,9 @@ def write_study(
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}.", suffix=".part", dir=folder.parent))
+        part = Path(
+            tempfile.mkdtemp(prefix=f".{folder.name[:40]}.", suffix=".part", dir=folder.parent)
+        )
     except OSError as fault:
         raise ReportError(f"{folder}: cannot be written: {fault.strerror}") from fault
     try:
@@ -227,7 +233,9 @@ def _instances(found: Any, name: str) -> tuple[Instance, ...]:
         ) from None
     for instance in instances:
         if not isinstance(instance, Instance):
-            raise PluginError(f"segmenter {name!r} returned {type(instance).__name__}, not Instance")
+            raise PluginError(
+                f"segmenter {name!r} returned {type(instance).__name__}, not Instance"
+            )
     return instances
 
 
@@ -248,5 +256,3 @@ def _withheld(item: Measurement) -> Measurement:
     if not item.levels or item.value is None:
         return item
     return replace(item, value=None, label=None, interval95=None, reason=UNCERTAIN)
-
-

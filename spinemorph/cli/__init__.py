@@ -18,7 +18,10 @@ COMMANDS: Final = {
     "stats": ("spinemorph.cli.stats:stats", "Several models: tests, tables and plots."),
     "agreement": ("spinemorph.cli.agreement:agreement", "Agreement of readers and models."),
     "convert": ("spinemorph.cli.convert:convert", "Annotations from one format to another."),
-    "plugins": ("spinemorph.cli.plugins:plugins", "List what is installed, and what does not load."),
+    "plugins": (
+        "spinemorph.cli.plugins:plugins",
+        "List what is installed, and what does not load.",
+    ),
     "simulate": ("spinemorph.cli.simulate:simulate", "Make radiographs with exact truth."),
 }
 

@@ -14,7 +14,9 @@ from spinemorph.cli.naming import study_names
 from spinemorph.errors import UsageError
 
 
-def _spacing(_: click.Context, __: click.Parameter, value: str | None) -> tuple[float, float] | None:
+def _spacing(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> tuple[float, float] | None:
     """``0.15`` or ``0.15,0.14`` as (row, column)."""
     if value is None:
         return None
@@ -36,17 +38,55 @@ def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ..
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the results; one subfolder a film.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for the results; one subfolder a film.",
+)
 @click.option("--segmenter", default="compact", show_default=True, help="Name of the model.")
-@click.option("--weights", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Weights file for the model.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--spacing", callback=_spacing, metavar="ROW[,COL]", help="Size of a pixel in mm, instead of the header's.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Weights file for the model.",
+)
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+)
+@click.option(
+    "--spacing",
+    callback=_spacing,
+    metavar="ROW[,COL]",
+    help="Size of a pixel in mm, instead of the header's.",
+)
 @click.option("--spacing-for-all", is_flag=True, help="Use --spacing for more than one film.")
-@click.option("--facing", type=click.Choice(["auto", "left", "right"]), default="auto", show_default=True, help="Side of the image that the patient's front points to.")
-@click.option("--preprocess", "contrast", type=click.Choice(["none", "equalize"]), default="none", show_default=True, help="Contrast before the model looks.")
-@click.option("--formats", default="pdf,json,csv,png", show_default=True, callback=_formats, help="Files to write.")
+@click.option(
+    "--facing",
+    type=click.Choice(["auto", "left", "right"]),
+    default="auto",
+    show_default=True,
+    help="Side of the image that the patient's front points to.",
+)
+@click.option(
+    "--preprocess",
+    "contrast",
+    type=click.Choice(["none", "equalize"]),
+    default="none",
+    show_default=True,
+    help="Contrast before the model looks.",
+)
+@click.option(
+    "--formats",
+    default="pdf,json,csv,png",
+    show_default=True,
+    callback=_formats,
+    help="Files to write.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Results on stdout as JSON.")
-def analyze(paths: tuple[str, ...], output: Path, spacing_for_all: bool, as_json: bool, **choices: Any) -> int:  # noqa: FBT001
+def analyze(
+    paths: tuple[str, ...], output: Path, spacing_for_all: bool, as_json: bool, **choices: Any
+) -> int:
     """Find, number and measure the vertebrae of films, and write a report for each.
 
     PATH is a film (DICOM, PNG, JPEG, TIFF), a folder that is searched through, or a glob. Results
@@ -71,7 +111,9 @@ def analyze(paths: tuple[str, ...], output: Path, spacing_for_all: bool, as_json
     outcomes = run_batch(jobs, Options(**choices)) if jobs else []
     outcomes += [Outcome(item.path, None, None, item.reason, skipped=True) for item in skipped]
     if as_json:
-        click.echo(json.dumps([outcome.as_dict() for outcome in outcomes], allow_nan=False, indent=1))
+        click.echo(
+            json.dumps([outcome.as_dict() for outcome in outcomes], allow_nan=False, indent=1)
+        )
     show_outcomes(outcomes, to_stderr=as_json)
     done = sum(outcome.study is not None for outcome in outcomes)
     failed = sum(outcome.study is None and not outcome.skipped for outcome in outcomes)

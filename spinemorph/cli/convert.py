@@ -35,7 +35,7 @@ def convert(
     to: str,
     images: Path | None,
     classes: tuple[str, ...],
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:
     """Convert the annotations in SOURCE to the format --to, in TARGET.
 

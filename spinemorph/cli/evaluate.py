@@ -64,7 +64,7 @@ def evaluate(
     images: Path | None,
     classes: tuple[str, ...],
     workers: int | None,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:
     """Score the annotations in PREDICTED against those in REFERENCE, film by film.
 

@@ -11,7 +11,7 @@ from spinemorph.cli import OK
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="The list as JSON.")
-def plugins(as_json: bool) -> int:  # noqa: FBT001
+def plugins(as_json: bool) -> int:
     """List every plugin with its kind, name and distribution; broken ones with their fault."""
     from rich.console import Console
     from rich.markup import escape

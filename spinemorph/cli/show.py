@@ -19,7 +19,12 @@ def show_outcomes(outcomes: Sequence[Outcome], *, to_stderr: bool = False) -> No
     done = [outcome for outcome in outcomes if outcome.study is not None]
     if done:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for title, justify in (("study", "left"), ("levels", "left"), ("lordosis L1-S1", "right"), ("flags", "left")):
+        for title, justify in (
+            ("study", "left"),
+            ("levels", "left"),
+            ("lordosis L1-S1", "right"),
+            ("flags", "left"),
+        ):
             table.add_column(title, justify=justify, overflow="fold")  # type: ignore[arg-type]
         for outcome in done:
             assert outcome.study is not None and outcome.folder is not None  # noqa: S101, PT018
@@ -35,11 +40,18 @@ def show_outcomes(outcomes: Sequence[Outcome], *, to_stderr: bool = False) -> No
             console.print(f"  [dim]{code}: {escape(FLAGS.get(code, 'no description'))}[/dim]")
         folders = {outcome.folder.parent for outcome in done if outcome.folder is not None}
         for folder in sorted(folders):
-            console.print(f"results: {escape(str(folder))}" + (f"/{escape(done[0].folder.name)}" if len(done) == 1 and done[0].folder else ""), soft_wrap=True)
+            console.print(
+                f"results: {escape(str(folder))}"
+                + (f"/{escape(done[0].folder.name)}" if len(done) == 1 and done[0].folder else ""),
+                soft_wrap=True,
+            )
     for outcome in outcomes:
         if outcome.fault is not None:
             word = "skipped" if outcome.skipped else "failed"
-            console.print(f"[bold]{word}[/bold] {escape(str(outcome.path))}: {escape(outcome.fault)}", soft_wrap=True)
+            console.print(
+                f"[bold]{word}[/bold] {escape(str(outcome.path))}: {escape(outcome.fault)}",
+                soft_wrap=True,
+            )
     if len(outcomes) > 1:
         failed = sum(o.fault is not None and not o.skipped for o in outcomes)
         skipped = sum(o.skipped for o in outcomes)

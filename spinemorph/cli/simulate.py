@@ -11,13 +11,35 @@ from spinemorph.errors import SpinemorphError
 
 
 @click.command()
-@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the films.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for the films.",
+)
 @click.option("-n", "--films", type=click.IntRange(1, 10_000_000), required=True, help="How many.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the first film; each next film has the next seed.")
-@click.option("--anatomy", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of bone meshes; without it our own parametric anatomy.")
-@click.option("--settings", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON file of settings; what it leaves out keeps its default.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of the first film; each next film has the next seed.",
+)
+@click.option(
+    "--anatomy",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of bone meshes; without it our own parametric anatomy.",
+)
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="JSON file of settings; what it leaves out keeps its default.",
+)
 @click.option("--dicom", is_flag=True, help="Write a 12-bit DICOM beside every PNG.")
-def simulate(output: Path, films: int, seed: int, anatomy: Path | None, settings: Path | None, dicom: bool) -> int:  # noqa: FBT001
+def simulate(
+    output: Path, films: int, seed: int, anatomy: Path | None, settings: Path | None, dicom: bool
+) -> int:
     """Write FILMS simulated radiographs: a 16-bit PNG, masks and the truth as JSON for each."""
     try:
         from spinemorph.simulate.anatomy_source import load_anatomy

@@ -155,7 +155,7 @@ def _yaml_names(text: str) -> dict[int, str]:
 
 
 def _bare(word: str) -> str:
-    return word.split("#")[0].strip().strip("'\"")
+    return word.split("#", maxsplit=1)[0].strip().strip("'\"")
 
 
 def _sizes(path: Path) -> dict[str, tuple[str, Size | None]]:

@@ -155,7 +155,8 @@ def _excused(
 
 def _top_of_column(bodies: Sequence[Region]) -> tuple[FloatArray, FloatArray, float]:
     """Centre of the topmost body, the unit vector upward along the column, and how far the body
-    itself reaches that way from its centre."""
+    itself reaches that way from its centre.
+    """
     centres = sorted((centroid(body) for body in bodies), key=lambda centre: float(centre[1]))
     topmost = min(bodies, key=lambda body: float(centroid(body)[1]))
     step = centres[0] - centres[1] if len(centres) > 1 else np.array([0.0, -1.0])

@@ -17,7 +17,9 @@ def degrade(window: FloatImage, rng: Generator) -> FloatImage:
         image = np.power(image, np.float32(np.exp(rng.uniform(np.log(0.45), np.log(2.2)))))
     kind = rng.random()
     if kind < 0.10:  # over-bright: the top of the scale is cut
-        image = np.minimum(image * np.float32(rng.uniform(1.2, 2.2)) + np.float32(rng.uniform(0, 0.2)), 1)
+        image = np.minimum(
+            image * np.float32(rng.uniform(1.2, 2.2)) + np.float32(rng.uniform(0, 0.2)), 1
+        )
     elif kind < 0.18:  # dark and flat
         image = image * np.float32(rng.uniform(0.12, 0.5))
     elif kind < 0.24:  # the bottom is cut

@@ -61,19 +61,31 @@ def write(finder: Path, refiner: Path, target: Path, facts: dict[str, Any]) -> N
     """Both networks from their run folders, and ``facts`` on how they came to be."""
     parts = {}
     for name, folder, network, side, outputs in (
-        (FINDER, finder, Finder(), (layout.FINDER_ROWS, layout.FINDER_COLUMNS), layout.FINDER_OUTPUTS),
+        (
+            FINDER,
+            finder,
+            Finder(),
+            (layout.FINDER_ROWS, layout.FINDER_COLUMNS),
+            layout.FINDER_OUTPUTS,
+        ),
         (REFINER, refiner, Refiner(), (layout.CROP, layout.CROP), layout.REFINER_OUTPUTS),
     ):
         network.load_state_dict(load_file(folder / "weights.safetensors"))
         parts[name] = network_bytes(network, side, outputs)
         state = json.loads((folder / "state.json").read_text())
-        facts[name] = {"steps": state["steps"], "batch": state["batch"], "seconds": round(state["elapsed"])}
+        facts[name] = {
+            "steps": state["steps"],
+            "batch": state["batch"],
+            "seconds": round(state["elapsed"]),
+        }
     facts["format"] = layout.FORMAT
     part = target.with_suffix(".part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in {FACTS: json.dumps(facts, indent=1).encode(), **parts}.items():
             # a fixed date: the same weights give the same file
-            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+            archive.writestr(
+                zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED
+            )
     part.replace(target)
 
 

@@ -16,7 +16,9 @@ from spinemorph.segmenters.compact import layout
 WIDTHS: Final = (16, 32, 56, 96, 144)
 
 
-def _conv(inputs: int, outputs: int, size: int = 3, stride: int = 1, dilation: int = 1) -> nn.Module:
+def _conv(
+    inputs: int, outputs: int, size: int = 3, stride: int = 1, dilation: int = 1
+) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(
             inputs, outputs, size, stride, dilation * (size // 2), dilation=dilation, bias=False

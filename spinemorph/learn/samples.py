@@ -102,7 +102,9 @@ def _jittered(affine: FloatArray, rng: Generator) -> FloatArray:
     turn = rng.uniform(-22, 22) if rng.random() < 0.25 else rng.normal(0, 4)
     scale = np.exp(rng.normal(0.0, 0.13)) if rng.random() < 0.7 else rng.uniform(0.6, 1.0)
     shift = rng.normal(0, 0.05, 2) * layout.FINDER_COLUMNS
-    jitter = windows.similarity(middle, (middle[0] + shift[0], middle[1] + shift[1]), scale, np.deg2rad(turn))
+    jitter = windows.similarity(
+        middle, (middle[0] + shift[0], middle[1] + shift[1]), scale, np.deg2rad(turn)
+    )
     return _after(jitter, affine)
 
 
@@ -149,7 +151,11 @@ def _row_above_sacrum(film: PooledFilm, centres: FloatArray, rng: Generator) -> 
     index = film.levels.index("S1")
     top = film.corners[index, :2, 1].min()
     pitch = float(np.median(np.linalg.norm(np.diff(centres[:-1], axis=0), axis=1)))
-    row = top - rng.uniform(-0.02, 0.25) * pitch if rng.random() < 0.6 else top - rng.uniform(0, 2.6) * pitch
+    row = (
+        top - rng.uniform(-0.02, 0.25) * pitch
+        if rng.random() < 0.6
+        else top - rng.uniform(0, 2.6) * pitch
+    )
     return int(np.clip(row, 0.25 * film.image.shape[0], film.image.shape[0]))
 
 
@@ -165,7 +171,10 @@ def _still_shown(film: PooledFilm, limit: int) -> NDArray[np.bool_]:
 def _sample(
     film: PooledFilm, affine: FloatArray, limit: int, keep: NDArray[np.bool_], rng: Generator
 ) -> FinderSample:
-    centres, corners = windows.apply(affine, body_centres(film)), windows.apply(affine, film.corners)
+    centres, corners = (
+        windows.apply(affine, body_centres(film)),
+        windows.apply(affine, film.corners),
+    )
     inverted = rng.random() < INVERTED
     image = windows.cut(film.image[:limit], affine, *_window())
     image = _as_seen(image, inverted, affine, film.image[:limit].shape, rng)
@@ -216,14 +225,18 @@ def _as_seen(
     if inverted:
         inside = cv2.warpAffine(np.ones(shape, np.uint8), affine, _window()[::-1])
         top = max(float(image.max()), 1e-3)
-        image = np.where(inside > 0, top - image, 0 if rng.random() < 0.7 else top).astype(np.float32)
+        image = np.where(inside > 0, top - image, 0 if rng.random() < 0.7 else top).astype(
+            np.float32
+        )
     return windows.channels(image, layout.FINDER_LOCAL)
 
 
 def _size(corners: FloatArray, kind: int) -> float:
     if kind == 1:
         return float(np.linalg.norm(corners[0] - corners[1]))
-    return float(np.linalg.norm(corners[0] - corners[3]) + np.linalg.norm(corners[1] - corners[2])) / 2
+    return (
+        float(np.linalg.norm(corners[0] - corners[3]) + np.linalg.norm(corners[1] - corners[2])) / 2
+    )
 
 
 def _patch(at: FloatArray, reach: float) -> tuple[slice, slice, FloatArray, FloatArray] | None:
@@ -328,7 +341,16 @@ def _photographs() -> tuple[NDArray[np.uint8], ...]:
     from skimage import data
 
     names = ("astronaut", "brick", "camera", "cat", "coffee", "coins", "grass", "gravel")
-    names += ("horse", "moon", "page", "text", "clock", "checkerboard", "rocket", "hubble_deep_field")
+    names += (
+        "horse",
+        "moon",
+        "page",
+        "text",
+        "clock",
+        "checkerboard",
+        "rocket",
+        "hubble_deep_field",
+    )
     found = []
     for name in names:
         try:
@@ -349,7 +371,10 @@ def no_film(rng: Generator) -> FloatImage:
         picture = _photographs()[int(rng.integers(0, len(_photographs())))]
         size = rng.uniform(0.3, 1.0)
         r, c = int(picture.shape[0] * size), int(picture.shape[1] * size)
-        top, left = int(rng.integers(0, picture.shape[0] - r + 1)), int(rng.integers(0, picture.shape[1] - c + 1))
+        top, left = (
+            int(rng.integers(0, picture.shape[0] - r + 1)),
+            int(rng.integers(0, picture.shape[1] - c + 1)),
+        )
         part = cv2.resize(picture[top : top + r, left : left + c], (columns, rows))
         turned = np.rot90(part, 2) if rng.random() < 0.3 else part
         return np.ascontiguousarray(turned[:, ::-1] if rng.random() < 0.5 else turned, np.float32)
@@ -363,7 +388,16 @@ def no_film(rng: Generator) -> FloatImage:
         if rng.random() < 0.5:
             cv2.rectangle(image, (x, y), (x + w, y + h), value, -1 if rng.random() < 0.5 else 2)
         else:
-            cv2.ellipse(image, (x, y), (w, h), rng.uniform(0, 180), 0, 360, value, -1 if rng.random() < 0.5 else 2)
+            cv2.ellipse(
+                image,
+                (x, y),
+                (w, h),
+                rng.uniform(0, 180),
+                0,
+                360,
+                value,
+                -1 if rng.random() < 0.5 else 2,
+            )
     if rng.random() < 0.15:
         image[:] = rng.uniform(0, 255)
     return image

@@ -15,13 +15,40 @@ from spinemorph.types import LabeledSpine, Measurement, Radiograph
 
 _NORMAL = "along the normal of the bisector of the two endplates"
 _POSSIBLE = (-8.0, 40.0)
-ANTERIOR: Final = Quantity("disc_height_anterior", "mm", f"facing anterior corners, {_NORMAL}", _POSSIBLE)
-MIDDLE: Final = Quantity("disc_height_middle", "mm", f"middles of the facing endplates on the contour, {_NORMAL}", _POSSIBLE)
-POSTERIOR: Final = Quantity("disc_height_posterior", "mm", f"facing posterior corners, {_NORMAL}", _POSSIBLE)
-INDEX: Final = Quantity("disc_height_index", "1", "mean of anterior, middle and posterior height over the mean depth of the two bodies", (-0.5, 1.5), 3)
+ANTERIOR: Final = Quantity(
+    "disc_height_anterior", "mm", f"facing anterior corners, {_NORMAL}", _POSSIBLE
+)
+MIDDLE: Final = Quantity(
+    "disc_height_middle",
+    "mm",
+    f"middles of the facing endplates on the contour, {_NORMAL}",
+    _POSSIBLE,
+)
+POSTERIOR: Final = Quantity(
+    "disc_height_posterior", "mm", f"facing posterior corners, {_NORMAL}", _POSSIBLE
+)
+INDEX: Final = Quantity(
+    "disc_height_index",
+    "1",
+    "mean of anterior, middle and posterior height over the mean depth of the two bodies",
+    (-0.5, 1.5),
+    3,
+)
 DABBS: Final = Quantity("disc_height_dabbs", "mm", "(anterior + posterior height) / 2", _POSSIBLE)
-FARFAN: Final = Quantity("disc_height_farfan", "1", "(anterior + posterior height) over the superior depth of the lower body", (-0.5, 2.0), 3)
-FROBIN: Final = Quantity("disc_height_frobin", "1", "ventral height perpendicular to the bisector of the mid-planes over the mean depth of the upper body (Frobin 1997), not corrected for the angle", (-0.5, 1.5), 3)
+FARFAN: Final = Quantity(
+    "disc_height_farfan",
+    "1",
+    "(anterior + posterior height) over the superior depth of the lower body",
+    (-0.5, 2.0),
+    3,
+)
+FROBIN: Final = Quantity(
+    "disc_height_frobin",
+    "1",
+    "ventral height perpendicular to the bisector of the mid-planes over the mean depth of the upper body (Frobin 1997), not corrected for the angle",
+    (-0.5, 1.5),
+    3,
+)
 
 
 class DiscSpaces:

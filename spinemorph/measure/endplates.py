@@ -152,5 +152,3 @@ def _middles(contour: FloatArray, corners: FloatArray, aspect: float) -> FloatAr
         nearest = near[np.abs(near[:, 1] - near[np.argmin(np.abs(near[:, 1])), 1]) < 2.0]
         middles[k] = (middle + normal * nearest[:, 1].mean()) / square
     return middles
-
-

@@ -154,7 +154,9 @@ def slip(upper: FloatArray, lower: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def orientation(corners: FloatArray) -> FloatArray:
     """Twice the signed area of the quadrilateral; positive for a properly ordered body."""
-    ring = corners[..., [SUPERIOR_ANTERIOR, SUPERIOR_POSTERIOR, INFERIOR_POSTERIOR, INFERIOR_ANTERIOR], :]
+    ring = corners[
+        ..., [SUPERIOR_ANTERIOR, SUPERIOR_POSTERIOR, INFERIOR_POSTERIOR, INFERIOR_ANTERIOR], :
+    ]
     following = np.roll(ring, -1, axis=-2)
     cross = ring[..., 0] * following[..., 1] - ring[..., 1] * following[..., 0]
     return cross.sum(axis=-1)

@@ -12,14 +12,37 @@ from spinemorph.measure.values import Quantity
 from spinemorph.types import LabeledSpine, Measurement, Radiograph
 
 _MM = (2.0, 80.0)
-ANTERIOR: Final = Quantity("vertebral_height_anterior", "mm", "superior to inferior anterior corner", _MM)
-MIDDLE: Final = Quantity("vertebral_height_middle", "mm", "middle of the superior to middle of the inferior endplate on the contour", _MM)
-POSTERIOR: Final = Quantity("vertebral_height_posterior", "mm", "superior to inferior posterior corner", _MM)
-SUPERIOR: Final = Quantity("vertebral_depth_superior", "mm", "length of the superior endplate line", _MM)
-INFERIOR: Final = Quantity("vertebral_depth_inferior", "mm", "length of the inferior endplate line", _MM)
-WEDGE: Final = Quantity("height_ratio_wedge", "1", "anterior over posterior height (Ha/Hp)", (0.1, 4.0), 3)
-BICONCAVE: Final = Quantity("height_ratio_biconcave", "1", "middle over posterior height (Hm/Hp)", (0.1, 4.0), 3)
-CRUSH: Final = Quantity("height_ratio_crush", "1", "posterior height over the mean posterior height of the lumbar neighbours", (0.1, 4.0), 3)
+ANTERIOR: Final = Quantity(
+    "vertebral_height_anterior", "mm", "superior to inferior anterior corner", _MM
+)
+MIDDLE: Final = Quantity(
+    "vertebral_height_middle",
+    "mm",
+    "middle of the superior to middle of the inferior endplate on the contour",
+    _MM,
+)
+POSTERIOR: Final = Quantity(
+    "vertebral_height_posterior", "mm", "superior to inferior posterior corner", _MM
+)
+SUPERIOR: Final = Quantity(
+    "vertebral_depth_superior", "mm", "length of the superior endplate line", _MM
+)
+INFERIOR: Final = Quantity(
+    "vertebral_depth_inferior", "mm", "length of the inferior endplate line", _MM
+)
+WEDGE: Final = Quantity(
+    "height_ratio_wedge", "1", "anterior over posterior height (Ha/Hp)", (0.1, 4.0), 3
+)
+BICONCAVE: Final = Quantity(
+    "height_ratio_biconcave", "1", "middle over posterior height (Hm/Hp)", (0.1, 4.0), 3
+)
+CRUSH: Final = Quantity(
+    "height_ratio_crush",
+    "1",
+    "posterior height over the mean posterior height of the lumbar neighbours",
+    (0.1, 4.0),
+    3,
+)
 
 
 class VertebralHeights:

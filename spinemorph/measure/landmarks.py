@@ -154,9 +154,7 @@ class Landmarks:
         return tuple(reversed(pairs))
 
 
-def draw(
-    points: FloatArray, covariance: FloatArray, generator: np.random.Generator
-) -> FloatArray:
+def draw(points: FloatArray, covariance: FloatArray, generator: np.random.Generator) -> FloatArray:
     """Resample points (n, 2) with covariance (n, 2, 2): (1 + DRAWS, n, 2), row 0 the points.
 
     Draws come in opposite pairs, which removes the sampling error of their mean.

@@ -15,7 +15,10 @@ from spinemorph.measure.values import Quantity
 from spinemorph.types import FloatArray, LabeledSpine, Measurement, Radiograph
 
 LORDOSIS: Final = Quantity(
-    "lumbar_lordosis", "deg", "superior endplate of L1 to superior endplate of S1 (Cobb on endplates)", (-60, 130)
+    "lumbar_lordosis",
+    "deg",
+    "superior endplate of L1 to superior endplate of S1 (Cobb on endplates)",
+    (-60, 130),
 )
 L1_L5: Final = Quantity(
     "lumbar_lordosis_l1_l5", "deg", "superior endplate of L1 to inferior endplate of L5", (-60, 120)
@@ -24,14 +27,22 @@ LOWER: Final = Quantity(
     "lower_lordosis", "deg", "superior endplate of L4 to superior endplate of S1", (-50, 100)
 )
 INDEX: Final = Quantity(
-    "lordosis_distribution_index", "%", "lower lordosis (L4-S1) over lumbar lordosis (L1-S1) (Yilgor 2017)"
+    "lordosis_distribution_index",
+    "%",
+    "lower lordosis (L4-S1) over lumbar lordosis (L1-S1) (Yilgor 2017)",
 )
 SEGMENT: Final = Quantity(
-    "segmental_lordosis", "deg", "superior endplate of the upper to inferior endplate of the lower body; at L5/S1 to the endplate of S1", (-50, 70)
+    "segmental_lordosis",
+    "deg",
+    "superior endplate of the upper to inferior endplate of the lower body; at L5/S1 to the endplate of S1",
+    (-50, 70),
 )
 DISC: Final = Quantity("disc_angle", "deg", "the two endplates that face the disc", (-40, 50))
 WEDGE: Final = Quantity(
-    "vertebral_wedge", "deg", "superior to inferior endplate of one body, positive when taller in front", (-45, 45)
+    "vertebral_wedge",
+    "deg",
+    "superior to inferior endplate of one body, positive when taller in front",
+    (-45, 45),
 )
 SLOPE: Final = Quantity(
     "sacral_slope", "deg", "endplate of S1 to the horizontal of the image (Legaye 1998)", (-30, 95)

@@ -28,7 +28,9 @@ def contour_of(instance: Instance) -> FloatArray:
     return points + [instance.box.left, instance.box.top]
 
 
-def mask_corners(instance: Instance, up: FloatArray, forward: FloatArray, aspect: float) -> FloatArray:
+def mask_corners(
+    instance: Instance, up: FloatArray, forward: FloatArray, aspect: float
+) -> FloatArray:
     """The four corners (4, 2) in pixels of the film, from the mask.
 
     ``up`` and ``forward``: unit vectors (2,) toward the head and the front, in square pixels. The mask
@@ -50,7 +52,9 @@ def mask_corners(instance: Instance, up: FloatArray, forward: FloatArray, aspect
     return film / scale + origin
 
 
-def sacral_corners(instance: Instance, up: FloatArray, forward: FloatArray, aspect: float) -> FloatArray:
+def sacral_corners(
+    instance: Instance, up: FloatArray, forward: FloatArray, aspect: float
+) -> FloatArray:
     """The two superior corners of S1 (4, 2), inferior ones NaN; ``up`` points to L5."""
     full = mask_corners(instance, up, forward, aspect)
     full[2:] = np.nan

@@ -14,8 +14,14 @@ from spinemorph.types import LabeledSpine, Measurement, Radiograph
 
 _HOW = "offset of the posteroinferior corner along the superior endplate of the lower body"
 SLIP: Final = Quantity("slip", "mm", f"{_HOW}; positive when the upper body is anterior", (-40, 60))
-PERCENT: Final = Quantity("slip_percent", "%", f"{_HOW}, over that endplate's length (Taillard)", (-90, 160))
-GRADE: Final = Quantity("slip_grade", "1", "grade after Meyerding of the forward slip in percent; 0 below 5 % or when the interval holds 0")
+PERCENT: Final = Quantity(
+    "slip_percent", "%", f"{_HOW}, over that endplate's length (Taillard)", (-90, 160)
+)
+GRADE: Final = Quantity(
+    "slip_grade",
+    "1",
+    "grade after Meyerding of the forward slip in percent; 0 below 5 % or when the interval holds 0",
+)
 LEAST_PERCENT: Final = 5.0
 _GRADES: Final = ((25.0, 1, "I"), (50.0, 2, "II"), (75.0, 3, "III"), (100.0, 4, "IV"))
 
@@ -48,7 +54,9 @@ def grade(percent: Measurement) -> Measurement:
     if abs(percent.value) < LEAST_PERCENT or low <= 0 <= high:
         return replace(result, value=0.0, label="0")
     if percent.value < 0:
-        return replace(result, value=None, label="retrolisthesis", reason="backward_slip_has_no_grade")
+        return replace(
+            result, value=None, label="retrolisthesis", reason="backward_slip_has_no_grade"
+        )
     for bound, number, name in _GRADES:
         if percent.value <= bound:
             return replace(result, value=float(number), label=name)

@@ -38,7 +38,14 @@ class Quantity:
         flags = tuple(dict.fromkeys([*flags, *self._flags(landmarks, levels)]))
         if reason is not None:
             return Measurement(
-                self.name, levels, None, self.unit, self.definition, site, flags=flags, reason=reason
+                self.name,
+                levels,
+                None,
+                self.unit,
+                self.definition,
+                site,
+                flags=flags,
+                reason=reason,
             )
         value = float(draws[0])
         spread = draws[1:][np.isfinite(draws[1:])]
@@ -79,5 +86,7 @@ class Quantity:
         for level in levels:
             body = landmarks.at(level)
             if body is not None:
-                flags += [f for f in body.flags if f in ("corner_uncertain", "cut_by_edge", "low_score")]
+                flags += [
+                    f for f in body.flags if f in ("corner_uncertain", "cut_by_edge", "low_score")
+                ]
         return flags

@@ -57,12 +57,18 @@ def bone_integral(
             density = 0.12
         inner = cortex(bone, rng, wall, endplate, arch)
         add_bone(
-            camera, placed[level], bone.vertices, inner, bone.faces, cortical, spongy, density, attenuation
+            camera,
+            placed[level],
+            bone.vertices,
+            inner,
+            bone.faces,
+            cortical,
+            spongy,
+            density,
+            attenuation,
         )
     place, mesh = pelvis
-    shell = ShapedBone(
-        mesh.vertices, mesh.faces, mesh.body, mesh.corners, np.zeros((1, 3, 3)), 0.0
-    )
+    shell = ShapedBone(mesh.vertices, mesh.faces, mesh.body, mesh.corners, np.zeros((1, 3, 3)), 0.0)
     inner = cortex(shell, rng, base, base, base * 0.9)
     density = rng.uniform(*settings.pelvis_density)
     add_bone(

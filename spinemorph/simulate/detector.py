@@ -38,7 +38,9 @@ def expose(
     if scatter > 0.02:
         reach = draw(rng, settings.scatter_reach) * rows
         step = max(int(reach / 6), 1)
-        small = cv2.resize(primary, (columns // step + 1, rows // step + 1), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(
+            primary, (columns // step + 1, rows // step + 1), interpolation=cv2.INTER_AREA
+        )
         # the body scatters, open air does not
         small = cv2.GaussianBlur(small * (small < 0.5), (0, 0), max(reach / step, 0.5))
         primary += scatter * cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR)

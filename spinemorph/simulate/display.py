@@ -12,7 +12,20 @@ from numpy.typing import NDArray
 from spinemorph.simulate.texture import Range, chance, draw
 
 FloatImage = NDArray[np.float32]
-_TEXTS = ("L", "R", "LT", "RT.", "LAT", "ST", "XX TR", "578", "L 12", "LWS SEITL", "STEHEND", "PACS 2")
+_TEXTS = (
+    "L",
+    "R",
+    "LT",
+    "RT.",
+    "LAT",
+    "ST",
+    "XX TR",
+    "578",
+    "L 12",
+    "LWS SEITL",
+    "STEHEND",
+    "PACS 2",
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,9 @@ def _processed(signal: FloatImage, rng: Generator, settings: DisplaySettings) ->
     rows, columns = signal.shape
     reach = draw(rng, settings.low_pass_reach) * rows
     step = max(int(reach / 5), 1)
-    small = cv2.resize(signal, (columns // step + 1, rows // step + 1), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        signal, (columns // step + 1, rows // step + 1), interpolation=cv2.INTER_AREA
+    )
     small = cv2.GaussianBlur(small, (0, 0), max(reach / step, 0.5), borderType=cv2.BORDER_REFLECT)
     slow = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_CUBIC)
     image = signal - draw(rng, settings.low_pass_removed) * slow
@@ -143,7 +158,9 @@ def _marker(image: FloatImage, rng: Generator) -> None:
     if rng.random() < 0.75:
         x = int(rng.choice([rng.uniform(0, 0.15), rng.uniform(0.8, 0.95)]) * columns)
     if rng.random() < 0.3:
-        cv2.rectangle(image, (x - 3, y - height - 4), (x + width + 3, y + 5), float(rng.uniform(0.6, 1)), -1)
+        cv2.rectangle(
+            image, (x - 3, y - height - 4), (x + width + 3, y + 5), float(rng.uniform(0.6, 1)), -1
+        )
         _write(image, text, (x, y), size, 0.0, thick)
     else:
         _write(image, text, (x, y), size, float(rng.uniform(0.85, 1)), thick)
@@ -156,7 +173,11 @@ def _burned_text(image: FloatImage, rng: Generator) -> None:
     bright = float(rng.uniform(0.7, 1))
     for line in range(int(rng.integers(1, 5))):
         text = "".join(rng.choice(list("ABCDEFGHKLMNRST 0123456789:."), int(rng.integers(5, 18))))
-        y = int((line + 1) * 0.025 * rows) if rng.random() < 0.6 else int(rows - (line + 1) * 0.025 * rows)
+        y = (
+            int((line + 1) * 0.025 * rows)
+            if rng.random() < 0.6
+            else int(rows - (line + 1) * 0.025 * rows)
+        )
         _write(image, text, (int(0.02 * columns), y), size, bright, 1)
     if rng.random() < 0.5:
         x = int(rng.choice([0.03, 0.97]) * columns)

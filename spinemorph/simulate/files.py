@@ -30,7 +30,9 @@ def write_film(film: SimulatedFilm, folder: Path, *, dicom: bool = False) -> Non
         whole[thing.box.slices] = thing.mask * np.uint8(255)
         _write_png(folder / names[-1], whole)
     truth = truth_to_dict(film, names)
-    (folder / f"{stem}.json").write_text(json.dumps(truth, allow_nan=False, indent=1) + "\n", "utf-8")
+    (folder / f"{stem}.json").write_text(
+        json.dumps(truth, allow_nan=False, indent=1) + "\n", "utf-8"
+    )
     if dicom:
         from spinemorph.simulate.dicom import write_dicom
 

@@ -106,9 +106,5 @@ def _bodies(
 def _measurements(
     camera: Camera, placed: Mapping[str, Placed]
 ) -> tuple[tuple[str, tuple[str, ...], float], ...]:
-    corners = {
-        level: camera.project(bone.corner_points())[:, :2] for level, bone in placed.items()
-    }
+    corners = {level: camera.project(bone.corner_points())[:, :2] for level, bone in placed.items()}
     return true_measurements(corners, camera.pixel_mm, camera.facing_left)
-
-

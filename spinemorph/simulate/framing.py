@@ -46,7 +46,11 @@ def frame(
     ratio = rng.uniform(*settings.width_over_height)
     columns = round(rows * ratio) if size is None else size[1]
     low, high = settings.chain_over_height
-    share = rng.uniform(low, min(low + 0.10, high)) if rng.random() < settings.wide_view else rng.uniform(low, high)
+    share = (
+        rng.uniform(low, min(low + 0.10, high))
+        if rng.random() < settings.wide_view
+        else rng.uniform(low, high)
+    )
     levels = ["L1", "L2", "L3", "L4", "L5"]
     origins = np.array([placed[level].origin for level in levels])
     chain = float(np.linalg.norm(np.diff(origins, axis=0), axis=1).sum())

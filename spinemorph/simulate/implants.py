@@ -70,7 +70,9 @@ def plan_implants(rng: Generator, settings: ImplantSettings, levels: Sequence[st
         return ImplantPlan(screws, cages, cemented, replaced, rods=rng.random() < 0.96)
     if kind < settings.fusion + settings.cement:
         count = int(rng.integers(1, 4))
-        return ImplantPlan(cemented=tuple(str(v) for v in rng.choice(levels[:-1], count, replace=False)))
+        return ImplantPlan(
+            cemented=tuple(str(v) for v in rng.choice(levels[:-1], count, replace=False))
+        )
     if rng.random() < settings.replacement / (settings.replacement + settings.plate + 0.04):
         level = str(levels[int(rng.integers(1, n - 2))])
         around = levels.index(level)
@@ -97,11 +99,15 @@ def implants(
     for upper in plan.cages:
         lower = _below(upper, at)
         if lower is not None:
-            parts.append(("cage", (upper, lower), list(_cage(camera, at[upper], at[lower], rng, metal))))
+            parts.append(
+                ("cage", (upper, lower), list(_cage(camera, at[upper], at[lower], rng, metal)))
+            )
     for upper in plan.plated:
         lower = _below(upper, at)
         if lower is not None:
-            parts.append(("plate", (upper, lower), list(_plate(camera, at[upper], at[lower], rng, metal))))
+            parts.append(
+                ("plate", (upper, lower), list(_plate(camera, at[upper], at[lower], rng, metal)))
+            )
     for level in plan.cemented:
         mu = draw(rng, settings.cement_attenuation)
         parts.append(("cement", (level,), list(_cement(camera, at[level], rng, mu))))
@@ -188,13 +194,17 @@ def _fixation(
             )
             world = bone.to_world(line)
             patches = []
-            shaft = tube(camera, world, radius, thread(rng.uniform(2.2, 3.2), rng.uniform(0.1, 0.3)))
+            shaft = tube(
+                camera, world, radius, thread(rng.uniform(2.2, 3.2), rng.uniform(0.1, 0.3))
+            )
             if shaft is not None:
                 patches.append((shaft, metal))
             axis = (world[1] - world[0]) / np.linalg.norm(world[1] - world[0])
             tulip = tube(
                 camera,
-                np.array([world[0] - axis * rng.uniform(5, 9), world[0] + axis * rng.uniform(2, 5)]),
+                np.array(
+                    [world[0] - axis * rng.uniform(5, 9), world[0] + axis * rng.uniform(2, 5)]
+                ),
                 rng.uniform(5.0, 7.0),
             )
             if tulip is not None:
@@ -243,7 +253,9 @@ def _solid(camera: Camera, outline: FloatArray, depth: float) -> Patch | None:
     return slice(top, bottom), slice(left, right), canvas
 
 
-def _quad(a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, u: float, v: float) -> FloatArray:
+def _quad(
+    a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, u: float, v: float
+) -> FloatArray:
     """Point of the patch with corners a (0, 0), b (1, 0), c (0, 1), d (1, 1)."""
     return np.asarray((1 - v) * ((1 - u) * a + u * b) + v * ((1 - u) * c + u * d))
 
@@ -274,7 +286,11 @@ def _cage(
             yield body, rng.uniform(0.0005, 0.004)
         bars = rng.random() < 0.5
         for u in (0.08, 0.92):
-            mark = np.array([at(u, 0.12), at(u, 0.88)]) if bars else np.array([at(u, 0.5), at(u + 0.01, 0.5)])
+            mark = (
+                np.array([at(u, 0.12), at(u, 0.88)])
+                if bars
+                else np.array([at(u, 0.5), at(u + 0.01, 0.5)])
+            )
             patch = tube(camera, mark, rng.uniform(0.5, 0.9))
             if patch is not None:
                 yield patch, metal * 2.5
@@ -312,7 +328,9 @@ def _plate(
         yield patch, metal * 2
     for end, bone in ((top, upper), (bottom, lower)):
         inward = bone.rotation @ np.array([-rng.uniform(20, 30), 0, rng.normal(0, 4)])
-        screw = tube(camera, np.array([end, end + inward]), rng.uniform(1.8, 2.6), thread(2.0, 0.25))
+        screw = tube(
+            camera, np.array([end, end + inward]), rng.uniform(1.8, 2.6), thread(2.0, 0.25)
+        )
         if screw is not None:
             yield screw, metal
 

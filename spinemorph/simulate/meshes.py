@@ -39,7 +39,9 @@ class BoneMesh:
         )
         object.__setattr__(self, "faces", frozen_array(self.faces, np.int32, (None, 3), "faces"))
         object.__setattr__(self, "body", frozen_array(self.body, bool, (n,), "body"))
-        object.__setattr__(self, "corners", frozen_array(self.corners, np.float64, (4, 2), "corners"))
+        object.__setattr__(
+            self, "corners", frozen_array(self.corners, np.float64, (4, 2), "corners")
+        )
         if self.outlines is not None:
             outlines = frozen_array(self.outlines, np.float64, (None, None, 3), "outlines")
             object.__setattr__(self, "outlines", outlines)

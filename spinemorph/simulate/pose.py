@@ -67,7 +67,9 @@ def sample_curve(rng: Generator, settings: PoseSettings, model: CurveModel | Non
 
 def _published_curve(rng: Generator, chain: float) -> Curve:
     """Bodies of equal pitch, turned by published angles; heights and depths as part of the chain."""
-    angles = np.array([np.clip(rng.normal(m, sd), m - 2.5 * sd, m + 2.5 * sd) for m, sd in SEGMENT_DEG])
+    angles = np.array(
+        [np.clip(rng.normal(m, sd), m - 2.5 * sd, m + 2.5 * sd) for m, sd in SEGMENT_DEG]
+    )
     slope = np.clip(rng.normal(*SACRAL_SLOPE_DEG), 15, 62)
     tilts = np.deg2rad(slope - np.cumsum(angles[::-1])[::-1])
     pitch, half = chain / 4, np.array([0.108, 0.0915]) * chain
@@ -119,7 +121,10 @@ def _turn(tilt: float) -> FloatArray:
 
 
 def _gap(
-    upper: tuple[FloatArray, float], lower: tuple[FloatArray, float], above: FloatArray, below: FloatArray
+    upper: tuple[FloatArray, float],
+    lower: tuple[FloatArray, float],
+    above: FloatArray,
+    below: FloatArray,
 ) -> tuple[FloatArray, float]:
     """Direction of a disc (unit normal, upward) and its smallest height in mm along it."""
     top = upper[0] + above[2:] @ _turn(upper[1]).T
@@ -230,7 +235,11 @@ def _in_space(
             coronal[level] = cobb / 2 * np.sin(phase)
             lateral[level] = -cobb / 2 * wave / (2 * np.pi) * np.cos(phase)
             axial[level] = cobb * 0.5 * np.cos(phase)
-    sd = settings.rotated_patient_sd if rng.random() < settings.rotated_patient else settings.roll_yaw_sd
+    sd = (
+        settings.rotated_patient_sd
+        if rng.random() < settings.rotated_patient
+        else settings.roll_yaw_sd
+    )
     roll, yaw = np.deg2rad(rng.normal(0, sd, 2))
     whole = _about_z(yaw) @ _about_x(roll)
     placed = {}

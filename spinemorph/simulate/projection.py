@@ -122,9 +122,7 @@ def silhouette(
 
     The mask may reach beyond the film; the caller clips it.
     """
-    polygons = [
-        camera.project(place.to_world(outline))[:, :2] for outline in bone.outlines
-    ]
+    polygons = [camera.project(place.to_world(outline))[:, :2] for outline in bone.outlines]
     everything = np.concatenate(polygons)
     left, top = np.floor(everything.min(axis=0)).astype(int) - 1
     right, bottom = np.ceil(everything.max(axis=0)).astype(int) + 2

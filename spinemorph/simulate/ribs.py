@@ -46,7 +46,10 @@ def ribs(
             depth = body.corners[1, 0]
             local = np.stack(
                 [
-                    depth - 8 - 22 * np.sin(np.clip(swing * 2, 0, np.pi)) + chest * (1 - np.cos(swing)),
+                    depth
+                    - 8
+                    - 22 * np.sin(np.clip(swing * 2, 0, np.pi))
+                    + chest * (1 - np.cos(swing)),
                     side * (18 + chest * np.sin(np.clip(swing, 0, 2.2)) * 1.0),
                     4 - descent * length * np.linspace(0, 1, 10) ** 1.1 * 0.55,
                 ],

@@ -214,9 +214,7 @@ def _osteophyte(
     return moved
 
 
-def _sacrum(
-    mesh: BoneMesh, l5: ShapedBone, rng: Generator, settings: ShapeSettings
-) -> ShapedBone:
+def _sacrum(mesh: BoneMesh, l5: ShapedBone, rng: Generator, settings: ShapeSettings) -> ShapedBone:
     assert mesh.outlines is not None
     depth = float(l5.corners[2, 0] - l5.corners[3, 0]) * rng.normal(0.98, 0.06)
     scale = depth / float(mesh.corners[0, 0] - mesh.corners[1, 0])
@@ -275,5 +273,3 @@ def vertex_normals(vertices: FloatArray, faces: NDArray[np.int32]) -> FloatArray
         axis=1,
     )
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-
-

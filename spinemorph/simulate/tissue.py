@@ -25,7 +25,15 @@ from spinemorph.simulate.outline import (
     make_grid,
     trunk,
 )
-from spinemorph.simulate.texture import FloatImage, Range, chance, clutter, draw, enlarge, smoothstep
+from spinemorph.simulate.texture import (
+    FloatImage,
+    Range,
+    chance,
+    clutter,
+    draw,
+    enlarge,
+    smoothstep,
+)
 
 
 @dataclass(frozen=True)
@@ -162,7 +170,7 @@ def _hips(
     z0 = spine.s1 - draw(rng, (45, 115))
     tall = draw(rng, (0.75, 1.2)) * reach
     squared = ((grid.x - x0) / reach) ** 2 + ((grid.z - z0) / tall) ** 2
-    dense = np.exp(-np.asarray(squared) ** np.float32(draw(rng, (1.0, 2.2))))
+    dense = np.exp(-(np.asarray(squared) ** np.float32(draw(rng, (1.0, 2.2)))))
     step = smoothstep((spine.s1 + draw(rng, (0, 40)) - grid.z) / draw(rng, (6, 60)))
     inside = smoothstep(body.outer / np.float32(math.sqrt(reach) * 12))
     return np.asarray(draw(rng, settings.hip_amount) * dense * step * inside, np.float32)

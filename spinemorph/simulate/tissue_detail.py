@@ -146,9 +146,7 @@ def muscle(
     return np.asarray(amount * mass * (1 + 0.12 * fibres), np.float32)
 
 
-def oblique_streaks(
-    grid: Grid, rng: np.random.Generator, count: int, amount: float
-) -> FloatImage:
+def oblique_streaks(grid: Grid, rng: np.random.Generator, count: int, amount: float) -> FloatImage:
     """Sheets of oblique fibres (the flat muscles of the trunk wall): mm of tissue, either sign."""
     image = np.zeros(grid.shape, np.float32)
     pixel = grid.camera.pixel_mm

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spinemorph.cli import main
 from spinemorph.cli import evaluate as command
+from spinemorph.cli import main
 from spinemorph.data.annotation import AnnotatedInstance, Annotation
 from spinemorph.data.formats import find_format
 from spinemorph.hookspecs import API, EvaluatorPlugin
@@ -72,17 +72,36 @@ def test_writes_the_long_form(tmp_path, capsys, workers):
     ours = write("coco", tmp_path / "ours.json", film("a.png"), film("b.png", shift=2))
     theirs = write("via", tmp_path / "theirs.json", film("a.dcm"), film("b.dcm"))
     code, out, _ = run(
-        capsys, "evaluate", ours, theirs, "-o", tmp_path / "r", "--model", "mine", "--fold", 3,
-        "--workers", workers, "--json",
+        capsys,
+        "evaluate",
+        ours,
+        theirs,
+        "-o",
+        tmp_path / "r",
+        "--model",
+        "mine",
+        "--fold",
+        3,
+        "--workers",
+        workers,
+        "--json",
     )
     assert code == 0
     table = rows(tmp_path / "r")
     assert list(table[0])[:9] == [
-        "image", "model", "fold", "pixel_accuracy", "mean_accuracy", "mean_iou",
-        "frequency_weighted_iou", "recognized", "composite_recognized",
+        "image",
+        "model",
+        "fold",
+        "pixel_accuracy",
+        "mean_accuracy",
+        "mean_iou",
+        "frequency_weighted_iou",
+        "recognized",
+        "composite_recognized",
     ]
     assert [(row["image"], row["model"], row["fold"]) for row in table] == [
-        ("a.dcm", "mine", "3"), ("b.dcm", "mine", "3"),
+        ("a.dcm", "mine", "3"),
+        ("b.dcm", "mine", "3"),
     ]
     first, second = table
     assert float(first["mean_iou"]) == float(first["dice"]) == 1
@@ -182,7 +201,15 @@ def test_via_without_size_takes_it_from_the_images(tmp_path, capsys):
     assert code == 1
     assert "give --images" in err
     code, out, err = run(
-        capsys, "convert", source, tmp_path / "m", "--to", "label-masks", "--images", films, "--json"
+        capsys,
+        "convert",
+        source,
+        tmp_path / "m",
+        "--to",
+        "label-masks",
+        "--images",
+        films,
+        "--json",
     )
     assert code == 3
     assert "a.png, region 1" in err

@@ -121,7 +121,7 @@ def _friedman(table: MetricTable) -> Omnibus:
     return Omnibus(table.metric, "friedman", result[0], p, len(blocks), result[1], _note(left_out))
 
 
-def _cochran(table: MetricTable, fold: str, several: bool) -> Omnibus:  # noqa: FBT001
+def _cochran(table: MetricTable, fold: str, several: bool) -> Omnibus:
     from scipy.stats import chi2
 
     blocks, left_out = complete_blocks([table.rows(model, fold) for model in table.models])

@@ -130,7 +130,9 @@ def film_mask(
     ys, xs = np.nonzero(logits > 0)
     if len(ys) == 0:
         return None
-    ends = np.array([[x, y] for x in (xs.min() - 1.5, xs.max() + 1.5) for y in (ys.min() - 1.5, ys.max() + 1.5)])
+    ends = np.array(
+        [[x, y] for x in (xs.min() - 1.5, xs.max() + 1.5) for y in (ys.min() - 1.5, ys.max() + 1.5)]
+    )
     corners = windows.apply(back, ends)
     left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
     right, bottom = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, [shape[1], shape[0]])

@@ -54,7 +54,9 @@ class CompactSegmenter:
         path = column(first.candidates)
         lateral = first.film[_LATERAL]
         if len(path) < 2:
-            return Segmentation((), None, None, float(sigmoid(np.minimum(lateral, -1.0))), tuple(flags))
+            return Segmentation(
+                (), None, None, float(sigmoid(np.minimum(lateral, -1.0))), tuple(flags)
+            )
         facing_left = bool(first.film[_FACING] > 0)
         looks = [first]
         for _ in range(2):

@@ -55,7 +55,10 @@ def whole_film(rows: int, columns: int, aspect: float = 1.0) -> Affine:
     high, wide = layout.FINDER_ROWS, layout.FINDER_COLUMNS
     scale = min(high / (rows * aspect), wide / columns)
     affine = np.array([[scale, 0, 0], [0, scale * aspect, 0]])
-    affine[:, 2] = [(wide - 1) / 2 - scale * (columns - 1) / 2, (high - 1) / 2 - scale * aspect * (rows - 1) / 2]
+    affine[:, 2] = [
+        (wide - 1) / 2 - scale * (columns - 1) / 2,
+        (high - 1) / 2 - scale * aspect * (rows - 1) / 2,
+    ]
     return affine
 
 
