@@ -20,6 +20,10 @@ from looking import LUMBAR, Look, Looker, height, lordosis
 
 from spinemorph.evaluate.metrics import pixel_metrics
 from spinemorph.evaluate.recognition import recognition
+from spinemorph.measure.discs import DiscSpaces
+from spinemorph.measure.heights import VertebralHeights
+from spinemorph.measure.lordosis import Lordosis
+from spinemorph.measure.slip import Slip
 from spinemorph.simulate.anatomy_source import load_anatomy
 from spinemorph.simulate.film import simulate_film
 from spinemorph.simulate.settings import Settings
@@ -44,7 +48,10 @@ class Tally:
     corners: list[float] = field(default_factory=list)
     endplate: list[float] = field(default_factory=list)
     angles: list[float] = field(default_factory=list)
-    scaled: list[float] = field(default_factory=list)  # corner errors over their standard deviation
+    scaled: list[float] = field(default_factory=list)  # squared corner errors over their covariance
+    measures: list[tuple[str, float, float]] = field(
+        default_factory=list
+    )  # name, error, half width
 
     def add(self, other: Tally) -> None:
         for name, value in vars(other).items():
@@ -67,14 +74,18 @@ def judge(film: SimulatedFilm, look: Look) -> Tally:
         tally.composite_films, tally.composite = 1, int(judged.composite_recognized)
     tally.iou.append(
         pixel_metrics(
-            _merged([v.instance for v in look.spine.vertebrae if v.level in (*LUMBAR, "S1", None)], film),
+            _merged(
+                [v.instance for v in look.spine.vertebrae if v.level in (*LUMBAR, "S1", None)], film
+            ),
             _merged(reference, film),
         ).mean_iou
     )
     truth = {b.level: b for b in reference}
     tally.withheld = look.withheld
     if look.numbered:
-        pairs = [(v, reference[m.reference]) for m in judged.matches for v in [predicted[m.predicted]]]
+        pairs = [
+            (v, reference[m.reference]) for m in judged.matches for v in [predicted[m.predicted]]
+        ]
         right = all(v.level == b.level for v, b in pairs)
         tally.numbered_right, tally.numbered_wrong = int(right), int(not right)
     found = {body.level: body for body in look.landmarks.bodies if body.level}
@@ -82,12 +93,16 @@ def judge(film: SimulatedFilm, look: Look) -> Tally:
         if level in found:
             ends = 2 if level == "S1" else 4
             away = found[level].corners[:ends] - body.corners[:ends]
-            unit = np.mean([height(b.corners) for name, b in truth.items() if name != "S1"] or [1.0])
+            unit = np.mean(
+                [height(b.corners) for name, b in truth.items() if name != "S1"] or [1.0]
+            )
             (tally.endplate if level == "S1" else tally.corners).extend(
                 np.linalg.norm(away, axis=1) / unit * 100
             )
             inverse = np.linalg.inv(found[level].covariance[:ends])
             tally.scaled.extend(np.einsum("ni,nij,nj->n", away, inverse, away))
+    if look.numbered:
+        tally.measures = measured(film, look)
     if {"L1", "S1"} <= set(found) & set(truth):
         values = [
             lordosis(corners["L1"], corners["S1"])
@@ -98,6 +113,21 @@ def judge(film: SimulatedFilm, look: Look) -> Tally:
         ]
         tally.angles.append(abs(values[0] - values[1]))
     return tally
+
+
+def measured(film: SimulatedFilm, look: Look) -> list[tuple[str, float, float]]:
+    """Every measurement that has a true value: its error and half the width of its interval."""
+    shown = {body.level for body in film.truth.bodies if not body.replaced}
+    true = {(name, levels): value for name, levels, value in film.truth.measurements}
+    found = []
+    for postprocessor in (Lordosis(), DiscSpaces(), VertebralHeights(), Slip()):
+        findings = postprocessor.process(None, look.spine, {"landmarks": look.landmarks})
+        for item in findings.measurements:
+            value = true.get((item.name, item.levels))
+            if value is not None and item.value is not None and set(item.levels) <= shown:
+                low, high = item.interval95
+                found.append((item.name, item.value - value, (high - low) / 2))
+    return found
 
 
 def _is_one_of(instance, bodies: list[TrueBody]) -> bool:
@@ -123,7 +153,7 @@ def run(job: tuple[Path, Path | None, Path | None, range]) -> Tally:
     for seed in seeds:
         film = simulate_film(bones, chosen, seed)
         if film.truth.view == "lateral":
-            total.add(judge(film, looker.look(film.pixels)))
+            total.add(judge(film, looker.look(film.pixels, film.truth.spacing_mm)))
     return total
 
 
@@ -142,6 +172,18 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} % ({part} of {whole})" if whole else "-"
 
 
+def print_measures(total: Tally) -> None:
+    """Error and coverage of each measure; the factor on standard deviations that would cover 95 %."""
+    for name in dict.fromkeys(item[0] for item in total.measures):
+        rows = np.array([item[1:] for item in total.measures if item[0] == name])
+        error, half = np.abs(rows[:, 0]), np.maximum(rows[:, 1], 1e-9)
+        print(
+            f"  {name}: n {len(rows)}, mean absolute error {error.mean():.2f}, median {np.median(error):.2f}, "
+            f"bias {rows[:, 0].mean():+.2f}, covered {100 * np.mean(error <= half):.1f} %, "
+            f"factor for 95 % {np.percentile(error / half, 95):.2f}"
+        )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--anatomy", type=Path)
@@ -156,20 +198,35 @@ def main() -> int:
         for tally in pool.map(run, jobs(options)):
             total.add(tally)
     settings = load(options.settings)
-    print(f"settings sha256 {settings.digest()[:16]}; seeds {options.first} to {options.first + options.films - 1}")
+    print(
+        f"settings sha256 {settings.digest()[:16]}; seeds {options.first} to {options.first + options.films - 1}"
+    )
     print(f"lateral films: {total.films}; called not lateral lumbar: {total.not_lateral}")
     print(f"recognition: {share(total.recognized, total.films)}")
     print(f"composite recognition: {share(total.composite, total.composite_films)}")
-    print(f"numbering right {total.numbered_right}, wrong {total.numbered_wrong}, withheld {total.withheld}")
-    print(f"numbered although no sacrum shows: {share(total.sacrum_invented, total.without_sacrum)}")
+    print(
+        f"numbering right {total.numbered_right}, wrong {total.numbered_wrong}, withheld {total.withheld}"
+    )
+    print(
+        f"numbered although no sacrum shows: {share(total.sacrum_invented, total.without_sacrum)}"
+    )
     print(f"mean IoU: {100 * np.mean(total.iou):.1f} %")
-    print(f"body corners: median {np.median(total.corners):.2f} %, 90th percentile {np.percentile(total.corners, 90):.2f} %")
+    print(
+        f"body corners: median {np.median(total.corners):.2f} %, 90th percentile {np.percentile(total.corners, 90):.2f} %"
+    )
     if total.endplate:
-        print(f"S1 endplate: median {np.median(total.endplate):.2f} %, 90th percentile {np.percentile(total.endplate, 90):.2f} %")
+        print(
+            f"S1 endplate: median {np.median(total.endplate):.2f} %, 90th percentile {np.percentile(total.endplate, 90):.2f} %"
+        )
     if total.angles:
-        print(f"lordosis: mean absolute error {np.mean(total.angles):.2f} degrees, median {np.median(total.angles):.2f}")
+        print(
+            f"lordosis: mean absolute error {np.mean(total.angles):.2f} degrees, median {np.median(total.angles):.2f}"
+        )
+    print_measures(total)
     scaled = np.array(total.scaled)
-    print(f"corner variance factor for a median of chi-square(2): {np.median(scaled) / 1.386:.2f}; inside 95 %: {100 * np.mean(scaled < 5.99):.1f} %")
+    print(
+        f"corner variance factor for a median of chi-square(2): {np.median(scaled) / 1.386:.2f}; inside 95 %: {100 * np.mean(scaled < 5.99):.1f} %"
+    )
     return 0
 
 

@@ -23,8 +23,10 @@ from spinemorph.simulate.tissue import soft_tissue
 from spinemorph.simulate.truth import SimulatedFilm, TrueBody, Truth
 from spinemorph.types import Box
 
-#: A body counts as shown by a film when this part of its silhouette is exposed.
+#: A body counts as shown by a film when this part of its silhouette is exposed and not clipped.
 SHOWN = 0.5
+#: Pixels this near to black or white show nothing.
+CLIPPED = 0.004
 _DOWNWARD = ("T9", "T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5", "S1")
 
 
@@ -52,6 +54,8 @@ def simulate_film(
     total += metal
     pixels, exposed = display(expose(total, rng, settings.detector), rng, settings.display)
 
+    # where the window has cut the scale off nothing can be seen
+    exposed = exposed & (pixels > CLIPPED) & (pixels < 1 - CLIPPED)
     inverted = bool(rng.random() < settings.inverted)
     truth = Truth(
         bodies=_bodies(camera, placed, bones, exposed, plan) if view == "lateral" else (),

@@ -37,18 +37,19 @@ def true_measurements(
     return tuple(values)
 
 
-def _segment(
-    upper: str, lower: str, above: FloatArray, below: FloatArray
-) -> list[TrueValue]:
+def _segment(upper: str, lower: str, above: FloatArray, below: FloatArray) -> list[TrueValue]:
     levels = (upper, lower)
     end = below[:2] if lower == "S1" else below[2:]
     along = below[0] - below[1]
     depth = _length(along)
+    facing = above[2] - above[3]
+    middle = along / depth + facing / _length(facing)
+    normal = np.array([-middle[1], middle[0]]) / _length(middle)
     return [
         ("segmental_lordosis", levels, _angle(above[:2], end)),
         ("disc_angle", levels, _angle(above[2:], below[:2])),
-        ("disc_height_anterior", levels, _length(above[2] - below[0])),
-        ("disc_height_posterior", levels, _length(above[3] - below[1])),
+        ("disc_height_anterior", levels, float((above[2] - below[0]) @ normal)),
+        ("disc_height_posterior", levels, float((above[3] - below[1]) @ normal)),
         ("slip", levels, float((above[3] - below[1]) @ along / depth)),
     ]
 
