@@ -71,7 +71,7 @@ def photographs() -> Iterator[np.ndarray]:
     ):
         try:
             picture = np.asarray(getattr(data, name)(), np.float32)
-        except Exception:  # noqa: BLE001 - not in this release, or not inside the package
+        except Exception:  # noqa: BLE001, S112  not in this release, or not inside the package
             continue
         picture = picture[..., :3].mean(axis=2) if picture.ndim == 3 else picture
         yield picture / max(float(picture.max()), 1e-6)
@@ -103,7 +103,8 @@ def main() -> int:
         numbered = sum(look.numbered for look in looks)
         empty = sum(not look.spine.vertebrae for look in looks)
         print(
-            f"{name}: {len(looks)} pictures, {refused} called not lateral lumbar, {empty} without any body, {numbered} with numbered levels"
+            f"{name}: {len(looks)} pictures, {refused} called not lateral lumbar, "
+            f"{empty} without any body, {numbered} with numbered levels"
         )
     return 0
 

@@ -107,7 +107,8 @@ def main() -> int:
             f"body corners: median {np.median(body):.1f} %, 90th percentile {np.percentile(body, 90):.1f} %"
         )
         print(
-            f"S1 endplate: median {np.median(endplate):.1f} %, 90th percentile {np.percentile(endplate, 90):.1f} %"
+            f"S1 endplate: median {np.median(endplate):.1f} %, "
+            f"90th percentile {np.percentile(endplate, 90):.1f} %"
         )
         print(
             f"lordosis: mean absolute difference {np.mean(angles):.1f} degrees over {len(angles)} films"

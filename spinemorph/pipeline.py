@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import os
+import datetime as dt
 import platform
 import shutil
 import tempfile
@@ -160,7 +159,7 @@ class Pipeline:
         image = ImageInfo(
             radiograph.rows, radiograph.columns, spine.facing, radiograph.spacing, radiograph.aspect
         )
-        now = datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat()
+        now = dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat()
         return Study(
             radiograph.source,
             image,
@@ -205,7 +204,7 @@ def write_study(
             writer.write(analysis.study, analysis.radiograph, part / plugin.filename)
         folder.mkdir(exist_ok=True)
         for plugin, _ in writers:
-            os.replace(part / plugin.filename, folder / plugin.filename)
+            (part / plugin.filename).replace(folder / plugin.filename)
     except OSError as fault:
         raise ReportError(f"{folder}: cannot be written: {fault.strerror or fault}") from fault
     finally:

@@ -194,7 +194,7 @@ def _segment(name: str, segmenter: Segmenter, film: Radiograph) -> Segmentation 
         return None
     except Exception as error:
         raise AssertionError(f"{name}: raised {type(error).__name__}: {error}") from error
-    assert np.array_equal(before, film.pixels), f"{name}: the film's pixels were changed"  # noqa: S101
+    assert np.array_equal(before, film.pixels), f"{name}: the film's pixels were changed"
     try:
         return checked_segmentation(found, film, type(segmenter).__name__)
     except PluginError as error:
@@ -231,7 +231,7 @@ def _assert_found(segmenter: Segmenter, phantom: Phantom) -> None:
     film = phantom.radiograph
     name = f"a phantom of {film.rows} x {film.columns} pixels that faces {phantom.facing}"
     found = _segment(name, segmenter, film)
-    assert found is not None, f"{name}: declined"  # noqa: S101
+    assert found is not None, f"{name}: declined"
     for level, body in zip(phantom.levels, phantom.instances, strict=True):
         best = max((_iou(body, each) for each in found), default=0.0)
         if best < FOUND_IOU:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -29,7 +29,7 @@ class ReadOptions:
     """``images``: where sizes of images are looked up that a format does not hold."""
 
     images: Path | None = None
-    classes: ClassNames = ClassNames()
+    classes: ClassNames = field(default_factory=ClassNames)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Collection:
 
 
 def collection(
-    path: Path, format_name: str, found: list[tuple[str, Loader]], problems: list[Problem]
+    path: Path, format_name: str, found: Sequence[tuple[str, Loader]], problems: list[Problem]
 ) -> Collection:
     """A collection of (image name, loader); of two with one key the second is a problem."""
     loaders: dict[str, Loader] = {}

@@ -205,8 +205,8 @@ def _ring(shape: Mapping[str, Any]) -> FloatArray:
             radius = float(shape["r"])
             return ellipse_ring(float(shape["cx"]), float(shape["cy"]), radius, radius)
         if name == "ellipse":
-            values = (float(shape[key]) for key in ("cx", "cy", "rx", "ry"))
-            return ellipse_ring(*values, theta=float(shape.get("theta") or 0))
+            x, y, rx, ry = (float(shape[key]) for key in ("cx", "cy", "rx", "ry"))
+            return ellipse_ring(x, y, rx, ry, float(shape.get("theta") or 0))
     except RecordError:
         raise
     except (KeyError, TypeError, ValueError) as error:

@@ -48,7 +48,8 @@ def _coded(image: FloatImage, rng: Generator) -> FloatImage:
     top = max(float(image.max()), 1e-3)
     small = (np.clip(image / top, 0, 1) * 255).astype(np.uint8)
     _, code = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 60))])
-    return cv2.imdecode(code, cv2.IMREAD_GRAYSCALE) * np.float32(top / 255)
+    decoded = np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE))
+    return decoded * np.float32(top / 255)
 
 
 def _patches(image: FloatImage, rng: Generator) -> FloatImage:

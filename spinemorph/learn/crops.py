@@ -77,7 +77,7 @@ def _positive(film: PooledFilm, i: int, rng: Generator) -> CropSample:
     affine = _jitter(film.corners[i], film.facing_left, sacrum, rng)
     corners = windows.apply(affine, film.corners[i])
     target, weight = np.zeros((6, 2), np.float32), np.zeros(6, np.float32)
-    inside = ((corners > 2) & (corners < layout.CROP - 3)).all(axis=1)
+    inside = np.all((corners > 2) & (corners < layout.CROP - 3), axis=1)
     if sacrum:
         target[4:], weight[4:] = np.nan_to_num(corners[:2]), inside[:2]
     else:

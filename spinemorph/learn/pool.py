@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not path.exists():
             save(simulate_film(anatomy, settings, seed), path)
             if seed % 100 == 0:
-                print(f"film {seed}", file=sys.stderr, flush=True)
+                sys.stderr.write(f"film {seed}\n")
     return 0
 
 

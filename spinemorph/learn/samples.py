@@ -57,7 +57,7 @@ def finder_sample(film: PooledFilm, rng: Generator) -> FinderSample:
     limit = film.image.shape[0]
     keep = np.ones(len(film.levels), bool)
     if kind < NO_FILM + NO_SPINE:
-        affine = _beside_spine(film, centres, rng)
+        affine = _beside_spine(film, rng)
         inside = _inside(windows.apply(affine, centres), -12)
         if not inside.any():
             return _nothing(windows.cut(film.image, affine, *_window()), rng)
@@ -137,7 +137,7 @@ def _zoomed(
     return _after(jitter, affine)
 
 
-def _beside_spine(film: PooledFilm, centres: FloatArray, rng: Generator) -> FloatArray:
+def _beside_spine(film: PooledFilm, rng: Generator) -> FloatArray:
     """A window on a part of the film where no body is: belly, hips, air."""
     rows, columns = film.image.shape
     scale = layout.FINDER_ROWS / rows * rng.uniform(1.5, 3.5)
@@ -340,8 +340,15 @@ def _photographs() -> tuple[NDArray[np.uint8], ...]:
     """Pictures that scikit-image ships inside its package: no films of spines among them."""
     from skimage import data
 
-    names = ("astronaut", "brick", "camera", "cat", "coffee", "coins", "grass", "gravel")
-    names += (
+    names = (
+        "astronaut",
+        "brick",
+        "camera",
+        "cat",
+        "coffee",
+        "coins",
+        "grass",
+        "gravel",
         "horse",
         "moon",
         "page",
@@ -355,7 +362,7 @@ def _photographs() -> tuple[NDArray[np.uint8], ...]:
     for name in names:
         try:
             picture = np.asarray(getattr(data, name)())
-        except Exception:  # noqa: BLE001 - not in this release, or it would have to be fetched
+        except Exception:  # noqa: BLE001, S112  not in this release, or it would have to be fetched
             continue
         if picture.ndim == 3:
             picture = picture[..., :3].mean(axis=2)

@@ -45,7 +45,8 @@ FARFAN: Final = Quantity(
 FROBIN: Final = Quantity(
     "disc_height_frobin",
     "1",
-    "ventral height perpendicular to the bisector of the mid-planes over the mean depth of the upper body (Frobin 1997), not corrected for the angle",
+    "ventral height perpendicular to the bisector of the mid-planes over the mean depth of the "
+    "upper body (Frobin 1997), not corrected for the angle",
     (-0.5, 1.5),
     3,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -57,7 +58,9 @@ def _load_folder(folder: Path) -> Anatomy:
     base = folder / "visible_human_male"
     if not base.is_dir():
         raise SpinemorphError(f"{folder}: no folder visible_human_male with the bone meshes in it")
-    vertebrae = {f"L{i}": (_vertebra(read_ply(base / f"L{i}.ply")),) for i in range(1, 6)}
+    vertebrae: dict[str, tuple[BoneMesh, ...]] = {
+        f"L{i}": (_vertebra(read_ply(base / f"L{i}.ply")),) for i in range(1, 6)
+    }
     mean = folder / "lumbar_mean_87"
     for i in range(2, 6):
         if (mean / f"L{i}.ply").is_file():
@@ -144,7 +147,7 @@ def _vertebra(mesh: Mesh) -> BoneMesh:
     return BoneMesh(small, cells, body, corners, outlines)
 
 
-def _upright(corners: FloatArray):  # type: ignore[no-untyped-def]
+def _upright(corners: FloatArray) -> Callable[[FloatArray], FloatArray]:
     """The rigid map (about y) that puts a body's middle at the origin and its mid-plane level."""
     superior, inferior = corners[0] - corners[1], corners[2] - corners[3]
     direction = superior / np.linalg.norm(superior) + inferior / np.linalg.norm(inferior)
@@ -159,7 +162,7 @@ def _upright(corners: FloatArray):  # type: ignore[no-untyped-def]
     return apply
 
 
-def _posterior_wall(corners: FloatArray):  # type: ignore[no-untyped-def]
+def _posterior_wall(corners: FloatArray) -> Callable[[FloatArray], FloatArray]:
     """x of the posterior wall at height z: the line through the two posterior corners."""
     (x0, z0), (x1, z1) = corners[3], corners[1]
     return lambda z: x0 + (x1 - x0) * (z - z0) / (z1 - z0) - 1.0
@@ -198,7 +201,7 @@ def _outlines(
     return np.array(outlines)
 
 
-def _sacrum(mesh: Mesh, s1_body: Mesh):  # type: ignore[no-untyped-def]
+def _sacrum(mesh: Mesh, s1_body: Mesh) -> tuple[BoneMesh, Callable[[FloatArray], FloatArray]]:
     vertices, faces = mesh
     inner = most_anterior(section(*s1_body, 0.0))
     guess = _s1_corners(dense(inner))

@@ -68,7 +68,7 @@ def display(
     if chance(rng, settings.burned_text):
         _burned_text(image, rng)
     levels = 255 if rng.random() < 0.6 else 4095
-    return np.round(image * levels).astype(np.float32) / levels, exposed
+    return np.asarray(np.round(image * levels) / levels, np.float32), exposed
 
 
 def _processed(signal: FloatImage, rng: Generator, settings: DisplaySettings) -> FloatImage:

@@ -23,7 +23,8 @@ def write_film(film: SimulatedFilm, folder: Path, *, dicom: bool = False) -> Non
     masks = folder / "masks"
     masks.mkdir(exist_ok=True)
     names: list[str] = []
-    for index, thing in enumerate((*film.truth.bodies, *film.truth.implants)):
+    things: tuple[TrueBody | TrueImplant, ...] = (*film.truth.bodies, *film.truth.implants)
+    for index, thing in enumerate(things):
         what = thing.level if isinstance(thing, TrueBody) else f"{thing.category}_{index}"
         names.append(f"masks/{stem}_{what}.png")
         whole = np.zeros(film.pixels.shape, np.uint8)
@@ -42,7 +43,7 @@ def write_film(film: SimulatedFilm, folder: Path, *, dicom: bool = False) -> Non
 def truth_to_dict(film: SimulatedFilm, masks: list[str]) -> dict[str, Any]:
     """The truth of a film as plain values; a corner that a bone has not is null."""
     truth = film.truth
-    things = (*truth.bodies, *truth.implants)
+    things: tuple[TrueBody | TrueImplant, ...] = (*truth.bodies, *truth.implants)
     return {
         "seed": film.seed,
         "rows": film.pixels.shape[0],

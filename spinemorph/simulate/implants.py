@@ -112,13 +112,13 @@ def implants(
         mu = draw(rng, settings.cement_attenuation)
         parts.append(("cement", (level,), list(_cement(camera, at[level], rng, mu))))
     for level in plan.replaced:
-        lower, upper = _below(level, at), _above(level, at)
-        if lower is not None and upper is not None:
+        under, over = _below(level, at), _above(level, at)
+        if under is not None and over is not None:
             parts.append(
                 (
                     "body_replacement",
                     (level,),
-                    list(_replacement(camera, at[upper], at[lower], rng, metal)),
+                    list(_replacement(camera, at[over], at[under], rng, metal)),
                 )
             )
     for category, levels, patches in parts:

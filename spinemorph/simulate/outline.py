@@ -152,7 +152,7 @@ def trunk(
         + draw(rng, (0, 14)) * waist
     )
     belly_z = spine.s1 + draw(rng, (0, 90))
-    front = (
+    front: FloatArray | float = (
         float(spine_x.mean())
         + draw(rng, settings.front) * scale
         + draw(rng, settings.belly) * np.exp(-(((z - belly_z) / draw(rng, (60, 130))) ** 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numba
@@ -15,9 +16,14 @@ from spinemorph.types import FloatArray
 
 
 @numba.njit(cache=True, fastmath=False, boundscheck=False)
-def _accumulate(  # type: ignore[no-untyped-def]
-    points, faces, out_a, weight_a, out_b, weight_b
-):  # pragma: no cover - compiled
+def _accumulate(  # noqa: C901  compiled, where a call of a helper would copy
+    points: FloatArray,
+    faces: NDArray[np.int32],
+    out_a: NDArray[Any],
+    weight_a: NDArray[Any],
+    out_b: NDArray[Any],
+    weight_b: NDArray[Any],
+) -> None:  # pragma: no cover - compiled
     """Add sign x depth of every triangle to two buffers at the pixel centres it covers.
 
     An edge is always walked from its upper to its lower end, so two triangles that share it agree

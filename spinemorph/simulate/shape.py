@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,7 +96,7 @@ def _vertebra(
     osteophyte_share: float,
     fractured: bool,
 ) -> ShapedBone:
-    assert mesh.outlines is not None
+    assert mesh.outlines is not None  # noqa: S101  narrows the type
     factors = np.array(scale)
     corners = np.stack([mesh.corners[:, 0], np.zeros(4), mesh.corners[:, 1]], axis=1) * factors
     points = np.concatenate([mesh.vertices, mesh.outlines.reshape(-1, 3)]) * factors
@@ -109,7 +110,7 @@ def _vertebra(
     if rng.random() < chance:
         deformity = str(rng.choice(["wedge", "biconcave", "crush"], p=[0.5, 0.3, 0.2]))
         changes.append(_fracture(deformity, rng.uniform(*settings.fracture_loss), half, rng))
-    changes.append(_warp(settings.warp_mm, half, rng))
+    changes.append(_warp(settings.warp_mm, rng))
     for change in changes:
         points, corners = change(points), change(corners)
     for index in range(4):
@@ -128,7 +129,7 @@ def _front(points: FloatArray, half: FloatArray) -> FloatArray:
     return np.clip((points[:, 0] + half[0] + 8) / 8, 0, 1)
 
 
-def _wedge(amount: float, half: FloatArray):  # type: ignore[no-untyped-def]
+def _wedge(amount: float, half: FloatArray) -> Callable[[FloatArray], FloatArray]:
     def change(points: FloatArray) -> FloatArray:
         x = np.clip(points[:, 0] / half[0], -1.2, 1.2)
         moved = points.copy()
@@ -138,7 +139,7 @@ def _wedge(amount: float, half: FloatArray):  # type: ignore[no-untyped-def]
     return change
 
 
-def _concave(depths: FloatArray, half: FloatArray):  # type: ignore[no-untyped-def]
+def _concave(depths: FloatArray, half: FloatArray) -> Callable[[FloatArray], FloatArray]:
     """Both endplates sink in the middle, the rim stays."""
 
     def change(points: FloatArray) -> FloatArray:
@@ -153,7 +154,9 @@ def _concave(depths: FloatArray, half: FloatArray):  # type: ignore[no-untyped-d
     return change
 
 
-def _fracture(kind: str, loss: float, half: FloatArray, rng: Generator):  # type: ignore[no-untyped-def]
+def _fracture(
+    kind: str, loss: float, half: FloatArray, rng: Generator
+) -> Callable[[FloatArray], FloatArray]:
     superior = rng.uniform(0.55, 1.0)
 
     def change(points: FloatArray) -> FloatArray:
@@ -177,7 +180,7 @@ def _fracture(kind: str, loss: float, half: FloatArray, rng: Generator):  # type
     return change
 
 
-def _warp(size: float, half: FloatArray, rng: Generator):  # type: ignore[no-untyped-def]
+def _warp(size: float, rng: Generator) -> Callable[[FloatArray], FloatArray]:
     waves = rng.normal(0, 1, (4, 3))
     waves *= (2 * np.pi / 55.0) / np.linalg.norm(waves, axis=1, keepdims=True)
     phases = rng.uniform(0, 2 * np.pi, 4)
@@ -215,7 +218,7 @@ def _osteophyte(
 
 
 def _sacrum(mesh: BoneMesh, l5: ShapedBone, rng: Generator, settings: ShapeSettings) -> ShapedBone:
-    assert mesh.outlines is not None
+    assert mesh.outlines is not None  # noqa: S101  narrows the type
     depth = float(l5.corners[2, 0] - l5.corners[3, 0]) * rng.normal(0.98, 0.06)
     scale = depth / float(mesh.corners[0, 0] - mesh.corners[1, 0])
     factors = scale * np.array([1.0, 1.0, rng.normal(1, 0.06)])
@@ -227,7 +230,7 @@ def _sacrum(mesh: BoneMesh, l5: ShapedBone, rng: Generator, settings: ShapeSetti
     dome = rng.uniform(1.0, 5.0) if rng.random() < settings.sacral_dome else 0.0
     shear = rng.normal(0, 0.12)
     half = np.array([depth / 2, 25.0, 15.0])
-    warp = _warp(settings.warp_mm, half, rng)
+    warp = _warp(settings.warp_mm, rng)
 
     def change(old: FloatArray) -> FloatArray:
         moved = old.copy()

@@ -183,8 +183,10 @@ def folds(grid: Grid, spine: Column, body: Trunk, rng: np.random.Generator) -> F
         slope, sag = rng.normal(0, 0.12), rng.uniform(0, 25)
         across = np.linspace(-160, 260, 24)
         hem = np.stack([across, height + slope * across - sag * np.sin(across / 130)], axis=1)
-        for k in range(int(rng.integers(1, 4))):
-            sharp.append((grid.pixels(hem + [0, 5.0 * k]), 1.2 / pixel, float(rng.uniform(1.5, 6))))
+        sharp.extend(
+            (grid.pixels(hem + [0, 5.0 * k]), 1.2 / pixel, float(rng.uniform(1.5, 6)))
+            for k in range(int(rng.integers(1, 4)))
+        )
     add_lines(image, sharp, 0.5)
     add_lines(image, soft, 3 / pixel)
     return np.asarray(image * (body.outer > 0), np.float32)

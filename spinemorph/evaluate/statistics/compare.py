@@ -8,13 +8,21 @@ from spinemorph.evaluate.statistics.formulas import bootstrap_mean
 from spinemorph.evaluate.statistics.long import LongTable, MetricTable
 from spinemorph.evaluate.statistics.omnibus import normality, omnibus
 from spinemorph.evaluate.statistics.posthoc import posthoc
-from spinemorph.evaluate.statistics.rows import Statistics, Summary
+from spinemorph.evaluate.statistics.rows import (
+    Normality,
+    Omnibus,
+    PostHoc,
+    Statistics,
+    Summary,
+)
 
 
 def compare_models(table: LongTable) -> Statistics:
     """Summary, normality, omnibus and pairwise tests of every metric."""
     summaries: list[Summary] = []
-    normals, tests, pairs = [], [], []
+    normals: list[Normality] = []
+    tests: list[Omnibus] = []
+    pairs: list[PostHoc] = []
     for metric in table.metrics.values():
         shapiro = normality(metric)
         normals += shapiro

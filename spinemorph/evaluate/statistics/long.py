@@ -110,7 +110,7 @@ def _read_one(path: Path, columns: dict[str, dict[Cell, float]], seen: dict[Cell
         raise AnnotationError(f"{path}: no column 'image': a metrics.csv in long form is needed")
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise AnnotationError(f"{path}: two columns are called {sorted(twice)[0]!r}")
+        raise AnnotationError(f"{path}: two columns are called {min(twice)!r}")
     metrics = [name for name in names if name and name not in KEYS]
     for name in metrics:
         columns.setdefault(name, {})

@@ -11,6 +11,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -39,9 +40,7 @@ def posthoc(table: MetricTable, normal: tuple[Normality, ...]) -> tuple[PostHoc,
         tests: list[PostHoc] = []
         for fold in table.folds:
             named = fold if len(table.folds) > 1 else None
-            found = _pairs(
-                table, "mcnemar_holm", lambda model, fold=fold: table.rows(model, fold), mcnemar
-            )
+            found = _pairs(table, "mcnemar_holm", partial(table.rows, fold=fold), mcnemar)
             tests += [replace(row, fold=named) for row in found]
         return (*rows, *_corrected(tests))
     if anova_applies(table, normal) is None:
@@ -124,8 +123,8 @@ def _pair(
     left_out = len(columns[0].keys() ^ columns[1].keys())
     empty = PostHoc(metric, method, *models, None, None, None, None, None, None, None)
     if len(common) < MINIMUM:
-        reason = f"only {len(common)} observations are paired by image, {MINIMUM} are needed"
-        return replace(empty, reason=reason)
+        few = f"only {len(common)} observations are paired by image, {MINIMUM} are needed"
+        return replace(empty, reason=few)
     first, second = (np.array([column[key] for key in common]) for column in columns)
     statistic, p, effect, reason = compare(first, second)
     interval = bootstrap_mean(dict(zip(common, (first - second).tolist(), strict=True)))

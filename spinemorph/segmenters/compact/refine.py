@@ -126,7 +126,6 @@ def film_mask(
     """
     to_grid = windows.coarser(affine, stride)
     back = windows.invert(to_grid)
-    rows, columns = logits.shape
     ys, xs = np.nonzero(logits > 0)
     if len(ys) == 0:
         return None
