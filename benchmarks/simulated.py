@@ -10,7 +10,7 @@ shows them; bodies replaced by an implant are left out.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from spinemorph.simulate.anatomy_source import load_anatomy
 from spinemorph.simulate.film import simulate_film
 from spinemorph.simulate.settings import Settings
 from spinemorph.simulate.truth import SimulatedFilm, TrueBody
+from spinemorph.types import Instance
 
 
 @dataclass
@@ -130,13 +131,13 @@ def measured(film: SimulatedFilm, look: Look) -> list[tuple[str, float, float]]:
     return found
 
 
-def _is_one_of(instance, bodies: list[TrueBody]) -> bool:
+def _is_one_of(instance: Instance, bodies: list[TrueBody]) -> bool:
     rows, columns = np.nonzero(instance.mask)
     x, y = columns.mean() + instance.box.left, rows.mean() + instance.box.top
     return any(np.linalg.norm(b.corners.mean(0) - [x, y]) < 0.5 * height(b.corners) for b in bodies)
 
 
-def _merged(instances, film: SimulatedFilm) -> np.ndarray:
+def _merged(instances: Iterable[Instance | TrueBody], film: SimulatedFilm) -> np.ndarray:
     """0 background, 1 lumbar, 2 sacrum."""
     merged = np.zeros(film.pixels.shape, np.uint8)
     for category, value in (("lumbar", 1), ("sacrum", 2)):
@@ -178,7 +179,8 @@ def print_measures(total: Tally) -> None:
         rows = np.array([item[1:] for item in total.measures if item[0] == name])
         error, half = np.abs(rows[:, 0]), np.maximum(rows[:, 1], 1e-9)
         print(
-            f"  {name}: n {len(rows)}, mean absolute error {error.mean():.2f}, median {np.median(error):.2f}, "
+            f"  {name}: n {len(rows)}, mean absolute error {error.mean():.2f}, "
+            f"median {np.median(error):.2f}, "
             f"bias {rows[:, 0].mean():+.2f}, covered {100 * np.mean(error <= half):.1f} %, "
             f"factor for 95 % {np.percentile(error / half, 95):.2f}"
         )
@@ -199,33 +201,39 @@ def main() -> int:
             total.add(tally)
     settings = load(options.settings)
     print(
-        f"settings sha256 {settings.digest()[:16]}; seeds {options.first} to {options.first + options.films - 1}"
+        f"settings sha256 {settings.digest()[:16]}; "
+        f"seeds {options.first} to {options.first + options.films - 1}"
     )
     print(f"lateral films: {total.films}; called not lateral lumbar: {total.not_lateral}")
     print(f"recognition: {share(total.recognized, total.films)}")
     print(f"composite recognition: {share(total.composite, total.composite_films)}")
     print(
-        f"numbering right {total.numbered_right}, wrong {total.numbered_wrong}, withheld {total.withheld}"
+        f"numbering right {total.numbered_right}, wrong {total.numbered_wrong}, "
+        f"withheld {total.withheld}"
     )
     print(
         f"numbered although no sacrum shows: {share(total.sacrum_invented, total.without_sacrum)}"
     )
     print(f"mean IoU: {100 * np.mean(total.iou):.1f} %")
     print(
-        f"body corners: median {np.median(total.corners):.2f} %, 90th percentile {np.percentile(total.corners, 90):.2f} %"
+        f"body corners: median {np.median(total.corners):.2f} %, "
+        f"90th percentile {np.percentile(total.corners, 90):.2f} %"
     )
     if total.endplate:
         print(
-            f"S1 endplate: median {np.median(total.endplate):.2f} %, 90th percentile {np.percentile(total.endplate, 90):.2f} %"
+            f"S1 endplate: median {np.median(total.endplate):.2f} %, "
+            f"90th percentile {np.percentile(total.endplate, 90):.2f} %"
         )
     if total.angles:
         print(
-            f"lordosis: mean absolute error {np.mean(total.angles):.2f} degrees, median {np.median(total.angles):.2f}"
+            f"lordosis: mean absolute error {np.mean(total.angles):.2f} degrees, "
+            f"median {np.median(total.angles):.2f}"
         )
     print_measures(total)
     scaled = np.array(total.scaled)
     print(
-        f"corner variance factor for a median of chi-square(2): {np.median(scaled) / 1.386:.2f}; inside 95 %: {100 * np.mean(scaled < 5.99):.1f} %"
+        f"corner variance factor for a median of chi-square(2): {np.median(scaled) / 1.386:.2f}; "
+        f"inside 95 %: {100 * np.mean(scaled < 5.99):.1f} %"
     )
     return 0
 

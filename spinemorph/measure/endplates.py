@@ -77,7 +77,7 @@ def _landmarks(
         flags.append("corner_uncertain")
     if _touches_edge(instance, radiograph):
         flags.append("cut_by_edge")
-    middles = _middles(contour, corners, radiograph.aspect)
+    middles = _middles(contour, corners, radiograph.aspect, instance.category == "sacrum")
     middle_sd = MIDDLE_SD * height
     middle_covariance = np.tile(np.eye(2) * middle_sd**2, (2, 1, 1))
     return BodyLandmarks(
@@ -133,8 +133,14 @@ def _touches_edge(instance: Instance, radiograph: Radiograph) -> bool:
     )
 
 
-def _middles(contour: FloatArray, corners: FloatArray, aspect: float) -> FloatArray:
-    """Where the contour crosses the perpendicular through the middle of each endplate line, (2, 2)."""
+def _middles(contour: FloatArray, corners: FloatArray, aspect: float, sacrum: bool) -> FloatArray:
+    """Middle of the superior and the inferior endplate, (2, 2).
+
+    The middle of the line between the corners, moved by as much as the contour sinks in between:
+    its distance from the line at the middle less that near both ends, so that a contour that runs
+    a little outside the line throughout does not count. The contour of S1 is hidden by the alae: there
+    the middle of the line stands.
+    """
     square = np.array([1.0, aspect])
     points, ends = contour * square, corners * square
     middles = np.full((2, 2), np.nan)
@@ -142,13 +148,25 @@ def _middles(contour: FloatArray, corners: FloatArray, aspect: float) -> FloatAr
         a, b = ends[2 * k], ends[2 * k + 1]
         if not np.isfinite([a, b]).all():
             continue
-        along = (a - b) / max(float(np.linalg.norm(a - b)), 1e-9)
+        length = max(float(np.linalg.norm(a - b)), 1e-9)
+        along = (a - b) / length
         normal = np.array([-along[1], along[0]])
         middle = (a + b) / 2
-        local = (points - middle) @ np.stack([along, normal], axis=1)
-        near = local[np.abs(local[:, 0]) < 0.06 * np.linalg.norm(a - b)]
-        if len(near) == 0:
-            continue
-        nearest = near[np.abs(near[:, 1] - near[np.argmin(np.abs(near[:, 1])), 1]) < 2.0]
-        middles[k] = (middle + normal * nearest[:, 1].mean()) / square
+        away = 0.0
+        if not sacrum:
+            local = (points - middle) @ np.stack([along, normal], axis=1)
+            local = local[np.abs(local[:, 1]) < 0.45 * length]
+            at = [_off_line(local, part * length, 0.05 * length) for part in (0.0, -0.33, 0.33)]
+            if np.isfinite(at).all():
+                away = at[0] - (at[1] + at[2]) / 2
+        middles[k] = (middle + normal * away) / square
     return middles
+
+
+def _off_line(local: FloatArray, x: float, reach: float) -> float:
+    """Mean distance from the line of the contour points nearest to it around ``x``; NaN without any."""
+    near = local[np.abs(local[:, 0] - x) < reach, 1]
+    if len(near) == 0:
+        return float("nan")
+    side = near[np.abs(near - near[np.argmin(np.abs(near))]) < 2 * reach]
+    return float(side.mean())

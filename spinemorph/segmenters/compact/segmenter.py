@@ -17,8 +17,9 @@ from spinemorph.types import Box, FloatArray, Instance, Radiograph, Segmentation
 
 #: Below this combined score a candidate is not reported at all.
 LEAST = 0.10
-#: Smallest implant in cells of the finer grid.
-LEAST_IMPLANT = 8
+#: Smallest implant in cells of the finer grid, and its least mean probability.
+LEAST_IMPLANT = 12
+LEAST_IMPLANT_SCORE = 0.7
 _SACRUM, _LATERAL, _FACING, _INVERTED = range(4)
 
 
@@ -192,9 +193,9 @@ def _implants(look: Look, shape: tuple[int, int], aspect: float) -> list[Instanc
         for part in range(1, count):
             if stats[part, cv2.CC_STAT_AREA] < LEAST_IMPLANT:
                 continue
+            score = float(sigmoid(logits[parts == part].astype(np.float64)).mean())
             own = np.where(parts == part, logits, -8).astype(np.float32)
             placed = film_mask(own, affine, layout.IMPLANT_STRIDE, shape)
-            if placed is not None:
-                score = float(sigmoid(logits[parts == part].astype(np.float64)).mean())
+            if placed is not None and score >= LEAST_IMPLANT_SCORE:
                 found.append(Instance(category, score, *placed))
     return found
