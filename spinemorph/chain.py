@@ -84,7 +84,9 @@ def misfit(nodes: Nodes) -> FloatArray:
     distance = np.maximum(np.linalg.norm(step, axis=2), 1e-9)
     ratio = distance / pitches(nodes)
     along = np.einsum("ijk,jk->ij", step, nodes.ups) / distance
-    cost = 6 * np.log(ratio) ** 2 + 5 * (1 - along) + 1.5 * (ratio > GAP)
+    # Past a gap the step is judged as two; from S1 it is not, or S2 would be taken for S1.
+    over = (ratio > GAP) & ~nodes.sacrum[:, None]
+    cost = 6 * np.log(np.where(over, ratio / 2, ratio)) ** 2 + 5 * (1 - along) + 1.5 * (ratio > GAP)
     impossible = (along < 0.35) | (ratio < 0.45) | (ratio > 2.8)
     return np.where(impossible, _FORBIDDEN, cost)
 
