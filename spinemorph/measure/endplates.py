@@ -9,12 +9,12 @@ import numpy as np
 
 from spinemorph.hookspecs import Findings
 from spinemorph.measure.landmarks import SEED, BodyLandmarks, Landmarks, draw
-from spinemorph.measure.morphology import contour_of, mask_corners, sacral_corners
+from spinemorph.measure.morphology import contour_of, mask_corners
 from spinemorph.types import FloatArray, Instance, LabeledSpine, LabeledVertebra, Radiograph
 
 #: Standard deviation of a corner from a mask alone, as part of the body's height: the error of the
 #: mask route on simulated films (benchmarks/true_masks.py), rounded up.
-MASK_CORNER_SD: Final = 0.035
+MASK_CORNER_SD: Final = 0.045
 #: Standard deviation of the middle of an endplate on a contour, as part of the height.
 MIDDLE_SD: Final = 0.02
 #: A corner less certain than this part of the height is flagged.
@@ -104,8 +104,7 @@ def _corners(
     else:
         right = np.array([-up[1], up[0]])  # to the right of the image when up is up
         forward = -right if spine.facing == "left" else right
-        find = sacral_corners if instance.category == "sacrum" else mask_corners
-        corners = find(instance, up, forward, aspect)
+        corners = mask_corners(instance, up, forward, aspect)
     if instance.covariance is not None and instance.corners is not None:
         return corners, np.array(instance.covariance)
     sd = MASK_CORNER_SD * _height(corners, aspect)

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
 from spinemorph.errors import SpinemorphError
+from spinemorph.rim import rim_corners
 from spinemorph.simulate.meshes import Anatomy, BoneMesh, CurveModel
 from spinemorph.simulate.sections import (
     contour,
     dense,
     holding,
     most_anterior,
-    rim_corners,
     section,
 )
 from spinemorph.types import FloatArray
