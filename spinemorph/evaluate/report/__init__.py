@@ -1,0 +1,1 @@
+"""Tables and PDF of a comparison of models and of an agreement study."""
