@@ -15,12 +15,14 @@ from typing import Any, Literal
 import numpy as np
 
 from spinemorph import __version__
+from spinemorph.contract import checked_segmentation
 from spinemorph.errors import PluginError, ReportError
 from spinemorph.hookspecs import Findings, ReportWriterPlugin
 from spinemorph.plugins import Plugins
 from spinemorph.preprocess import prepare
 from spinemorph.read import read_radiograph
 from spinemorph.types import (
+    Facing,
     ImageInfo,
     Implant,
     Instance,
@@ -69,6 +71,7 @@ class Pipeline:
         self._writers = [
             (plugin := plugins.report_writer(name), plugin.create()) for name in options.formats
         ]
+        _check_filenames([plugin for plugin, _ in self._writers])
         self._labeler = plugins.labeler(options.labeler).create()
         self._postprocessors = [(plugin, plugin.create()) for plugin in plugins.postprocessors()]
         self._segmenter = plugins.segmenter(options.segmenter).create(
@@ -108,20 +111,17 @@ class Pipeline:
         return self._study(radiograph, spine, vertebrae, measurements, flags)
 
     def _segment(self, radiograph: Radiograph) -> Segmentation:
-        found = self._segmenter.segment(radiograph)
-        name = self.options.segmenter
-        if not isinstance(found, Segmentation):
-            found = Segmentation(_instances(found, name))
-        for instance in _instances(found.instances, name):
-            _check(instance, radiograph, name)
-        facing = self.options.facing
-        if facing != "auto":
-            return replace(found, facing=facing)
-        if radiograph.facing is not None:
-            disagrees = found.facing is not None and found.facing != radiograph.facing
-            flags = (*found.flags, "facing_disagrees") if disagrees else found.flags
-            return replace(found, facing=found.facing or radiograph.facing, flags=flags)
-        return found
+        found = checked_segmentation(
+            self._segmenter.segment(radiograph), radiograph, self.options.segmenter
+        )
+        side = found.facing or _side(found)
+        if self.options.facing != "auto":
+            return _facing(found, side, self.options.facing)
+        if radiograph.facing is None:
+            return found
+        disagrees = side is not None and side != radiograph.facing
+        flags = (*found.flags, "facing_disagrees") if disagrees else found.flags
+        return replace(found, facing=side or radiograph.facing, flags=flags)
 
     def _measure(
         self, radiograph: Radiograph, spine: LabeledSpine
@@ -202,6 +202,8 @@ def write_study(
     try:
         for plugin, writer in writers:
             writer.write(analysis.study, analysis.radiograph, part / plugin.filename)
+            if not (part / plugin.filename).is_file():
+                raise PluginError(f"report writer {plugin.name!r} wrote no {plugin.filename}")
         folder.mkdir(exist_ok=True)
         for plugin, _ in writers:
             (part / plugin.filename).replace(folder / plugin.filename)
@@ -210,6 +212,18 @@ def write_study(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return [folder / plugin.filename for plugin, _ in writers]
+
+
+def _check_filenames(writers: Sequence[ReportWriterPlugin]) -> None:
+    """Two writers of one file would undo each other."""
+    owners: dict[str, str] = {}
+    for plugin in writers:
+        other = owners.setdefault(plugin.filename.lower(), plugin.name)
+        if other != plugin.name:
+            raise PluginError(
+                f"report writers {other!r} and {plugin.name!r} both write {plugin.filename}: "
+                f"leave one out of --formats"
+            )
 
 
 def outline(instance: Instance) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -223,31 +237,33 @@ def outline(instance: Instance) -> np.ndarray[Any, np.dtype[np.float64]]:
     return longest + [instance.box.left, instance.box.top]
 
 
-def _instances(found: Any, name: str) -> tuple[Instance, ...]:
-    try:
-        instances = tuple(found)
-    except TypeError:
-        raise PluginError(
-            f"segmenter {name!r} returned {type(found).__name__}, not a list of Instance"
-        ) from None
-    for instance in instances:
-        if not isinstance(instance, Instance):
-            raise PluginError(
-                f"segmenter {name!r} returned {type(instance).__name__}, not Instance"
-            )
-    return instances
+def _side(found: Segmentation) -> Facing | None:
+    """The side that the names of the corners imply, where there are corners."""
+    votes = [
+        np.sign(item.corners[0, 0] - item.corners[1, 0])
+        for item in found
+        if item.corners is not None and np.isfinite(item.corners[:2]).all()
+    ]
+    balance = sum(votes)
+    return None if balance == 0 else "left" if balance < 0 else "right"
 
 
-def _check(instance: Instance, radiograph: Radiograph, name: str) -> None:
-    box = instance.box
-    if box.bottom > radiograph.rows or box.right > radiograph.columns:
-        raise PluginError(
-            f"segmenter {name!r}: {instance.category} in box {box} lies outside the film of "
-            f"{radiograph.rows} x {radiograph.columns} pixels: instances belong in original pixels"
+def _facing(found: Segmentation, side: Facing | None, facing: Facing) -> Segmentation:
+    """``found`` facing as the caller says; corners named for the other side change names."""
+    if side is None or side == facing:
+        return replace(found, facing=facing)
+    other = [1, 0, 3, 2]
+    turned = [
+        item
+        if item.corners is None
+        else replace(
+            item,
+            corners=item.corners[other],
+            covariance=None if item.covariance is None else item.covariance[other],
         )
-    for what, values in (("corners", instance.corners), ("covariance", instance.covariance)):
-        if values is not None and np.isinf(values).any():
-            raise PluginError(f"segmenter {name!r}: {what} of a {instance.category} are infinite")
+        for item in found
+    ]
+    return replace(found, instances=tuple(turned), facing=facing)
 
 
 def _withheld(item: Measurement) -> Measurement:

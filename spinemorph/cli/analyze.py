@@ -11,7 +11,7 @@ import click
 from spinemorph.cli import NOTHING_DONE, OK, SOME_FAILED
 from spinemorph.cli.batch import Outcome, run_batch
 from spinemorph.cli.naming import study_names
-from spinemorph.errors import UsageError
+from spinemorph.errors import SpinemorphError, UsageError
 
 
 def _spacing(
@@ -97,19 +97,23 @@ def analyze(
     from spinemorph.read import find_films
 
     films: dict[Path, None] = {}
-    skipped = []
+    outcomes: list[Outcome] = []
     for path in paths:
-        found, others = find_films(path)
+        try:
+            found, skipped = find_films(path)
+        except SpinemorphError as fault:
+            outcomes.append(Outcome(Path(path), None, None, str(fault)))
+            continue
         films.update(dict.fromkeys(found))
-        skipped += others
+        outcomes += [Outcome(item.path, None, None, item.reason, skipped=True) for item in skipped]
     if choices["spacing"] is not None and len(films) > 1 and not spacing_for_all:
         raise UsageError(
             f"--spacing would be used for {len(films)} films: add --spacing-for-all if they share it"
         )
     names = study_names(films)
     jobs = [(path, output / name) for path, name in names.items()]
-    outcomes = run_batch(jobs, Options(**choices)) if jobs else []
-    outcomes += [Outcome(item.path, None, None, item.reason, skipped=True) for item in skipped]
+    if jobs:
+        outcomes = run_batch(jobs, Options(**choices)) + outcomes
     if as_json:
         click.echo(
             json.dumps([outcome.as_dict() for outcome in outcomes], allow_nan=False, indent=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -56,8 +57,8 @@ def run_batch(jobs: Sequence[tuple[Path, Path]], options: Options) -> list[Outco
         for path, folder in progress:
             try:
                 analysis = pipeline.analyze(path)
-            except SpinemorphError as fault:
-                outcomes.append(Outcome(path, None, None, str(fault)))
+            except Exception as fault:  # noqa: BLE001  one film never stops the others
+                outcomes.append(_failed(path, fault))
                 continue
             if waiting is not None:
                 outcomes.append(_finished(*waiting))
@@ -76,6 +77,14 @@ def _write(pipeline: Pipeline, analysis: Analysis, folder: Path) -> None:
 def _finished(path: Path, folder: Path, study: Study, future: Future[Any]) -> Outcome:
     try:
         future.result()
-    except SpinemorphError as fault:
-        return Outcome(path, None, None, str(fault))
+    except Exception as fault:  # noqa: BLE001  one film never stops the others
+        return _failed(path, fault)
     return Outcome(path, folder, study, None)
+
+
+def _failed(path: Path, fault: Exception) -> Outcome:
+    """A known fault is its own line; a bug leaves its traceback on stderr."""
+    if isinstance(fault, SpinemorphError):
+        return Outcome(path, None, None, str(fault))
+    traceback.print_exception(fault)
+    return Outcome(path, None, None, f"a bug, see above: {type(fault).__name__}: {fault}")
