@@ -25,6 +25,7 @@ FLAGS: Final[dict[str, str]] = {
     "possible_l6": "There may be six lumbar bodies.",
     "possible_four_lumbar": "There may be only four lumbar bodies.",
     "gap_in_column": "A body seems to be missing in the column.",
+    "body_replaced": "An implant stands for a body: its level is counted, and nothing of it is measured.",
     "gap_refilled": "A weakly seen body was accepted to close a gap in the column.",
     "extra_body_removed": "A second outline of the same body was removed.",
     "level_not_found": "This level was not found on the film.",
