@@ -1,9 +1,9 @@
 """The anatomy that ships with the package: bones built from measures, so that no mesh is needed.
 
-Sizes follow the means of 87 patients (Clouthier et al., J Biomech 2023;146:111421: body depth
-35.0, height 27.8, width 46.7, wedge 3.7 degrees, canal depth 16.7 and width 26.7, spinous process
-51.6 from the canal and 23.5 high) with the usual course from L1 to L5. Frames as in
-:mod:`spinemorph.simulate.meshes`.
+Sizes lie around the means of 87 patients over L2 to L5 (Clouthier et al., J Biomech 2023;146:111421:
+body depth 35.0, height 27.8, width 46.7, wedge 3.7 degrees, canal depth 16.7, spinous process 51.6
+behind the posterior wall and 23.5 high); how they run from L1 to L5 is our choice, not a normal
+value. Frames as in :mod:`spinemorph.simulate.meshes`.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ class VertebraMeasures:
     facets: float = 30.0
     pedicle: tuple[float, float] = (8.0, 14.5)  # width, height
     transverse: float = 86.0
-    spinous_length: float = 33.0
+    spinous_length: float = 24.0
     spinous_height: float = 23.5
     dish: float = 2.2
     waist: float = 0.10
 
 
 MEASURES = {
-    "L1": VertebraMeasures((33.4, 34.2), 43.0, 26.9, 28.3, 17.0, 25.0, (7.0, 15.5), 74.0, 31.0),
-    "L2": VertebraMeasures((34.2, 34.8), 44.5, 27.7, 28.4, 16.8, 26.0, (7.6, 15.0), 82.0, 33.0),
-    "L3": VertebraMeasures((34.9, 35.4), 46.6, 28.2, 28.0, 16.4, 28.0, (9.0, 14.6), 92.0, 34.0),
-    "L4": VertebraMeasures((35.4, 35.4), 48.4, 28.3, 27.0, 16.6, 33.0, (11.0, 14.4), 90.0, 32.0),
+    "L1": VertebraMeasures((33.4, 34.2), 43.0, 26.9, 28.3, 17.0, 25.0, (7.0, 15.5), 74.0, 22.0),
+    "L2": VertebraMeasures((34.2, 34.8), 44.5, 27.7, 28.4, 16.8, 26.0, (7.6, 15.0), 82.0, 24.0),
+    "L3": VertebraMeasures((34.9, 35.4), 46.6, 28.2, 28.0, 16.4, 28.0, (9.0, 14.6), 92.0, 25.0),
+    "L4": VertebraMeasures((35.4, 35.4), 48.4, 28.3, 27.0, 16.6, 33.0, (11.0, 14.4), 90.0, 23.0),
     "L5": VertebraMeasures(
-        (35.6, 34.4), 50.4, 28.6, 24.2, 17.2, 42.0, (15.0, 14.2), 94.0, 26.0, 19.0
+        (35.6, 34.4), 50.4, 28.6, 24.2, 17.2, 42.0, (15.0, 14.2), 94.0, 17.0, 19.0
     ),
 }
 
@@ -139,7 +139,8 @@ def _body(m: VertebraMeasures) -> Distance:
         narrow = 1 - np.float32(m.waist) * (1 - up**2.4)
         u = x / (half_depth * narrow)
         v = y / (np.float32(m.width / 2) * narrow)
-        hollow = np.float32(0.09) * np.clip(1 - (v / 0.62) ** 2, 0, 1)
+        # the posterior wall is hollow, less so at the rims
+        hollow = np.float32(0.07) * (1 - np.float32(0.6) * up) * np.clip(1 - (v / 0.62) ** 2, 0, 1)
         front = np.clip(u, 0, None) ** 2.3
         rear = np.clip(-u + hollow, 0, None) ** 5.0
         radius = (front + rear + np.abs(v) ** 2.6) ** np.float32(1 / 2.5)
@@ -172,7 +173,7 @@ def _half_arch(solid: Solid, m: VertebraMeasures, side: float) -> None:
     )
     solid.bar(
         (joint_x, joint_y, top - 9),
-        (joint_x - 1, joint_y * 1.12, top + 4.5),
+        (joint_x - 1, joint_y * 1.12, top + 2.0),
         (6.5, 5.0),
         stretch=(1, 0.9, 1),
     )

@@ -23,10 +23,10 @@ _SEGMENTS = (
     (-18.0, -61.0, 17.0, 17.0),
     (-26.0, -82.0, 13.0, 15.0),
     (-27.5, -101.0, 11.0, 12.0),
-    (-16.0, -124.0, 8.0, 6.0),
+    (-12.0, -132.0, 8.0, 6.0),
 )
 #: Half width of the lateral masses beside the segments.
-_WINGS = (54.0, 50.0, 42.0, 34.0, 24.0)
+_WINGS = (60.0, 57.0, 46.0, 34.0, 24.0)
 #: Hip centre and radii of the head and of the socket, standing frame.
 _HIP = (26.0, 88.0, -109.0)
 _HEAD, _SOCKET = 23.5, 25.5
@@ -34,7 +34,7 @@ _HEAD, _SOCKET = 23.5, 25.5
 
 def sacrum_mesh(spacing: float = 1.5) -> BoneMesh:
     """Five fused segments with wings, canal, foramina, crest and the coccyx."""
-    solid = Solid((-60.0, -64.0, -142.0), (24.0, 64.0, 14.0), spacing)
+    solid = Solid((-60.0, -70.0, -150.0), (24.0, 70.0, 14.0), spacing)
     bounds = np.array([S1_DEPTH / 2 + 3, S1_WIDTH / 2 + 3, 29.0])
     solid.join(_first_segment, -bounds, bounds * [1, 1, 0.1], 1.0)
     for upper, lower in zip(_SEGMENTS, _SEGMENTS[1:], strict=False):
@@ -74,7 +74,7 @@ def _first_segment(x: Grid32, y: Grid32, z: Grid32) -> Grid32:
 
 def _wing(solid: Solid, side: float) -> None:
     """The lateral mass of one side: the ala above, tapering to the lower segments."""
-    solid.bar((-3, side * 18, -12), (-14, side * 46, -20), (10, 10), stretch=(1, 1, 1), blend=6)
+    solid.bar((-3, side * 18, -12), (-14, side * 50, -20), (10, 10), stretch=(1, 1, 1), blend=6)
     for i in range(4):
         x0, z0 = _SEGMENTS[i][:2]
         x1, z1 = _SEGMENTS[i + 1][:2]
@@ -165,7 +165,7 @@ def _crest() -> FloatArray:
             [58.0, 120.0, -30.0],
         ]
     )
-    at = np.linspace(0, len(knots) - 1, 25)
+    at = np.linspace(0, len(knots) - 1, 49)
     return np.stack([np.interp(at, np.arange(len(knots)), axis) for axis in knots.T], axis=1)
 
 
@@ -177,7 +177,7 @@ def _hip_bone(spacing: float) -> tuple[FloatArray, NDArray[np.int32]]:
     for k, (a, b) in enumerate(zip(crest, crest[1:], strict=False)):
         solid.bar(tuple(a), tuple(b), (5.5, 5.5), blend=3)
         # rays from the socket's roof make the blade; those behind end above the sciatic notch
-        root = hub + np.array([-22.0, -14.0, 26.0]) * max(0.0, 1 - k / 9)
+        root = hub + np.array([-22.0, -14.0, 26.0]) * max(0.0, 1 - k / 18)
         solid.bar(tuple(root), tuple(a), (7.0, 4.0), blend=5)
     solid.bar((-30.0, 60.0, -40.0), (-52.0, 46.0, -22.0), (9.0, 7.0), blend=5)
     solid.bar((-18.0, 60.0, -48.0), (16.0, 78.0, -84.0), (9.0, 14.0), blend=6)
