@@ -11,7 +11,17 @@ import spinemorph
 ROOT = Path(spinemorph.__file__).parent
 
 #: What any module may import. ``chain``, ``rim`` and ``contract`` are geometry and rules on the types.
-SHARED = {"anatomy", "chain", "contract", "errors", "flags", "hookspecs", "reference", "rim", "types"}
+SHARED = {
+    "anatomy",
+    "chain",
+    "contract",
+    "errors",
+    "flags",
+    "hookspecs",
+    "reference",
+    "rim",
+    "types",
+}
 #: Edges beyond the shared ones; a stage that is not named here has none.
 ALLOWED = {
     "__init__": {"hookspecs"},
