@@ -157,11 +157,9 @@ def trunk(
         + draw(rng, settings.front) * scale
         + draw(rng, settings.belly) * np.exp(-(((z - belly_z) / draw(rng, (60, 130))) ** 2))
     )
-    fat_back, fat_front = (
-        draw(rng, settings.fat_back) * fat_scale,
-        draw(rng, settings.fat_front) * fat_scale,
-    )
-    fat_back = fat_back * (0.45 + 0.55 * below + 0.2 * np.sin(z / 60 + rng.uniform(0, 6)))
+    fat = draw(rng, settings.fat_back) * fat_scale
+    fat_front = draw(rng, settings.fat_front) * fat_scale
+    fat_back = fat * (0.45 + 0.55 * below + 0.2 * np.sin(z / 60 + rng.uniform(0, 6)))
     roundness = draw(rng, settings.roundness)
     if view == "ap":
         # side to side is now the width, along the beam the depth
