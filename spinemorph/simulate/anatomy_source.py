@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,11 +47,14 @@ def load_anatomy(folder: Path | None = None) -> Anatomy:
 
     None gives the parametric anatomy of the package. SpinemorphError where a mesh is missing.
     """
-    if folder is None:
-        from spinemorph.simulate.parametric import parametric_anatomy
+    return _parametric() if folder is None else _load_folder(folder.resolve())
 
-        return _with_outlines(parametric_anatomy())
-    return _load_folder(folder.resolve())
+
+@lru_cache(maxsize=1)
+def _parametric() -> Anatomy:
+    from spinemorph.simulate.parametric import parametric_anatomy
+
+    return _with_outlines(parametric_anatomy())
 
 
 @lru_cache(maxsize=2)
@@ -85,30 +89,40 @@ def _curves(path: Path) -> CurveModel | None:
 
 
 def read_ply(path: Path) -> Mesh:
-    """Vertices (n, 3) and triangles (m, 3) of a binary little-endian PLY file."""
+    """Vertices (n, 3) and triangles (m, 3) of a binary little-endian PLY file.
+
+    SpinemorphError where there is none or it is of another kind or damaged.
+    """
     if not path.is_file():
         raise SpinemorphError(f"{path}: mesh not found; give --anatomy a folder that holds it")
-    with path.open("rb") as stream:
-        counts: dict[str, int] = {}
-        fields: list[tuple[str, str]] = []
-        element = ""
-        while (line := stream.readline().decode("ascii", "replace").strip()) != "end_header":
-            words = line.split()
-            if not words:
-                raise SpinemorphError(f"{path}: not a PLY file")
-            if words[0] == "format" and words[1] != "binary_little_endian":
-                raise SpinemorphError(f"{path}: PLY format {words[1]} is not supported")
-            if words[0] == "element":
-                element = words[1]
-                counts[element] = int(words[2])
-            elif words[0] == "property" and element == "vertex":
-                fields.append((words[2], _PLY_TYPES[words[1]]))
-        layout = np.dtype(fields)
-        points = np.frombuffer(stream.read(counts["vertex"] * layout.itemsize), layout)
-        record = np.dtype([("count", "u1"), ("index", "<i4", 3)])
-        triangles = np.frombuffer(stream.read(counts["face"] * record.itemsize), record)
+    try:
+        with path.open("rb") as stream:
+            return _mesh_of(stream)
+    except (ValueError, KeyError, IndexError) as fault:
+        raise SpinemorphError(f"{path}: not a PLY mesh that can be read: {fault}") from fault
+
+
+def _mesh_of(stream: BinaryIO) -> Mesh:
+    counts: dict[str, int] = {}
+    fields: list[tuple[str, str]] = []
+    element = ""
+    while (line := stream.readline().decode("ascii", "replace").strip()) != "end_header":
+        words = line.split()
+        if not words:
+            raise ValueError("its header has no end")
+        if words[0] == "format" and words[1] != "binary_little_endian":
+            raise ValueError(f"PLY format {words[1]} is not supported")
+        if words[0] == "element":
+            element = words[1]
+            counts[element] = int(words[2])
+        elif words[0] == "property" and element == "vertex":
+            fields.append((words[2], _PLY_TYPES[words[1]]))
+    layout = np.dtype(fields)
+    points = np.frombuffer(stream.read(counts["vertex"] * layout.itemsize), layout)
+    record = np.dtype([("count", "u1"), ("index", "<i4", 3)])
+    triangles = np.frombuffer(stream.read(counts["face"] * record.itemsize), record)
     if len(triangles) != counts["face"] or not (triangles["count"] == 3).all():
-        raise SpinemorphError(f"{path}: damaged, or not made of triangles only")
+        raise ValueError("damaged, or not made of triangles only")
     vertices = np.stack([points["x"], points["y"], points["z"]], axis=1).astype(np.float64)
     return vertices, triangles["index"].astype(np.int32)
 

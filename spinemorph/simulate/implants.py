@@ -54,7 +54,7 @@ def plan_implants(rng: Generator, settings: ImplantSettings, levels: Sequence[st
     n = len(levels)
     if kind < settings.fusion:
         length = int(rng.choice([2, 3, 4, 5, 6], p=[0.45, 0.25, 0.15, 0.1, 0.05]))
-        end = n if rng.random() < 0.45 else int(rng.integers(max(length, 3), n + 1))
+        end = n if rng.random() < 0.45 else int(rng.integers(min(max(length, 3), n), n + 1))
         span = tuple(levels[max(end - length, 0) : end])
         screws = tuple(
             level for i, level in enumerate(span) if i in (0, len(span) - 1) or rng.random() < 0.85
