@@ -29,7 +29,7 @@ SEED = 44
 def run(*arguments: str) -> tuple[float, float]:
     """Wall seconds and peak memory in MB of one process."""
     start = time.perf_counter()
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603  our own command
         [sys.executable, "-m", "spinemorph", *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -60,11 +60,17 @@ def main() -> int:
         helps = sorted(run("--help")[0] for _ in range(5))
         print(f"--help: median {helps[2]:.2f} s")
         cold = sorted(run("analyze", str(folder / "one.dcm"), "-o", out)[0] for _ in range(5))
-        print(f"analyze one film {COLUMNS} x {ROWS}, cold process: median {cold[2]:.2f} s, slowest {cold[-1]:.2f} s")
+        print(
+            f"analyze one film {COLUMNS} x {ROWS}, cold process: "
+            f"median {cold[2]:.2f} s, slowest {cold[-1]:.2f} s"
+        )
         small = run("analyze", str(folder / f"batch{few}"), "-o", out)
         large = run("analyze", str(folder / f"batch{many}"), "-o", out)
         print(f"batch of {many}: {large[0] / many:.2f} s a film ({large[0]:.1f} s in all)")
-        print(f"peak memory: batch of {few} {small[1]:.0f} MB, of {many} {large[1]:.0f} MB, ratio {large[1] / small[1]:.2f}")
+        print(
+            f"peak memory: batch of {few} {small[1]:.0f} MB, "
+            f"of {many} {large[1]:.0f} MB, ratio {large[1] / small[1]:.2f}"
+        )
     return 0
 
 

@@ -68,10 +68,16 @@ def main() -> int:
         film = simulate_film(bones, settings, seed)
         if film.truth.view == "lateral":
             rows += errors(film)
-    print(f"settings sha256 {settings.digest()[:16]}; seeds {options.first} to {options.first + options.films - 1}")
+    print(
+        f"settings sha256 {settings.digest()[:16]}; "
+        f"seeds {options.first} to {options.first + options.films - 1}"
+    )
     for name in dict.fromkeys(row[0] for row in rows):
         values = np.array([row[2] for row in rows if row[0] == name])
-        print(f"{name}: n {len(values)}, mean absolute error {np.abs(values).mean():.2f}, median {np.median(np.abs(values)):.2f}, bias {values.mean():+.2f}")
+        print(
+            f"{name}: n {len(values)}, "
+            f"mean absolute error {np.abs(values).mean():.2f}, median {np.median(np.abs(values)):.2f}, bias {values.mean():+.2f}"
+        )
     return 0
 
 

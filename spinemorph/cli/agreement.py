@@ -33,7 +33,7 @@ def agreement(
     output: Path,
     names: str | None,
     measurements: str | None,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:
     """Agreement of two or more readers or models on the same studies.
 
@@ -76,8 +76,10 @@ def agreement(
         drawn = []
         with console.status("drawing"):
             for quantity, table in tables.items():
-                for figure in reader_figures(quantity, table, results[quantity]):
-                    drawn.append((figure.save(output)[0], figure.caption))
+                drawn += [
+                    (figure.save(output)[0], figure.caption)
+                    for figure in reader_figures(quantity, table, results[quantity])
+                ]
         write_pdf(output / "report.pdf", title, subtitle, sheets, drawn)
     except OSError as fault:
         raise SpinemorphError(f"{output}: cannot be written: {fault.strerror}") from fault

@@ -27,7 +27,7 @@ from spinemorph.cli import OK
 )
 @click.option("--metrics", help="Names of the metrics, with commas; without it all of them.")
 @click.option("--json", "as_json", is_flag=True, help="stats.json on stdout too.")
-def stats(tables: tuple[Path, ...], output: Path, metrics: str | None, as_json: bool) -> int:  # noqa: FBT001
+def stats(tables: tuple[Path, ...], output: Path, metrics: str | None, as_json: bool) -> int:
     """Compare the models in METRICS.csv (long form, as evaluate writes it).
 
     Observations are paired by image. Without a column model the file's name stands for it.
@@ -57,8 +57,9 @@ def stats(tables: tuple[Path, ...], output: Path, metrics: str | None, as_json: 
         write_text(output / "tables.csv", model_csv(result))
         drawn = []
         with console.status("drawing"):
-            for figure in model_figures(table, result):
-                drawn.append((figure.save(output)[0], figure.caption))
+            drawn += [
+                (figure.save(output)[0], figure.caption) for figure in model_figures(table, result)
+            ]
         write_pdf(output / "report.pdf", title, subtitle, sheets, drawn)
     except OSError as fault:
         raise SpinemorphError(f"{output}: cannot be written: {fault.strerror}") from fault

@@ -73,7 +73,7 @@ def frame(
         "tilt": float(np.deg2rad(rng.normal(0, tilt_sd))),
         "view": turn,
     }
-    here = Camera(offset=(0.0, 0.0), **pose)  # type: ignore[arg-type]
+    here = Camera(offset=(0.0, 0.0), **pose)
     points = here.project(np.concatenate([origins, placed["S1"].corner_points()[:2]]))[:, :2]
     offset = np.clip(middle, [0.25, 0.2], [0.75, 0.7]) * [columns, rows] - points[2]
     offset[0] = _keep_inside(points[:, 0], offset[0], columns, 0.06 * rows)
@@ -82,7 +82,7 @@ def frame(
         offset[1] = rows - end
     elif rng.random() < 0.93:  # the sacral endplate is in the film
         offset[1] = min(offset[1], rows * rng.uniform(0.80, 0.97) - points[5:, 1].max())
-    return Camera(offset=(float(offset[0]), float(offset[1])), **pose), view  # type: ignore[arg-type]
+    return Camera(offset=(float(offset[0]), float(offset[1])), **pose), view
 
 
 def _keep_inside(x: FloatArray, offset: float, columns: int, margin: float) -> float:

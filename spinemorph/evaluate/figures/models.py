@@ -32,17 +32,26 @@ def model_figures(table: LongTable, statistics: Statistics) -> tuple[Figure, ...
 def density(values: FloatArray, grid: FloatArray) -> FloatArray:
     """Gaussian kernel density with Scott's bandwidth at ``grid``.
 
-    Values inside [0, 1] are taken as bounded there: what the kernels put outside is mirrored back
-    in, so that no density lies where no value can be and its integral stays 1.
+    Values that are never negative are bounded at 0, and at 1 where none is above it: what the
+    kernels put outside is mirrored back in, so that no density lies where no value can be and its
+    integral stays 1.
     """
     from scipy.stats import gaussian_kde
 
     kernel = gaussian_kde(values)
     heights: FloatArray = kernel(grid)
-    if values.min() >= 0 and values.max() <= 1:
-        inside = (grid >= 0) & (grid <= 1)
-        heights = np.where(inside, heights + kernel(-grid) + kernel(2 - grid), 0.0)
+    low, high = _bounds(values)
+    if low is not None:
+        heights = np.where(grid >= low, heights + kernel(2 * low - grid), 0.0)
+    if high is not None:
+        heights = np.where(grid <= high, heights + kernel(2 * high - grid), 0.0)
     return heights
+
+
+def _bounds(values: FloatArray) -> tuple[float | None, float | None]:
+    if values.min() < 0:
+        return None, None
+    return 0.0, 1.0 if values.max() <= 1 else None
 
 
 def _overview(metrics: Sequence[MetricTable], models: tuple[str, ...]) -> Figure:
@@ -92,9 +101,9 @@ def _draw_density(axis: Any, metric: MetricTable, models: tuple[str, ...]) -> No
     everything = np.concatenate(list(columns.values()))
     low, high = float(everything.min()), float(everything.max())
     margin = 0.08 * (high - low) or 0.05 * max(abs(high), 1.0)
-    bounded = low >= 0 and high <= 1
-    left = max(low - margin, 0) if bounded else low - margin
-    right = min(high + margin, 1) if bounded else high + margin
+    floor, ceiling = _bounds(everything)
+    left = low - margin if floor is None else max(low - margin, floor)
+    right = high + margin if ceiling is None else min(high + margin, ceiling)
     grid = np.linspace(left, right, POINTS)
     top = 0.0
     for index, (model, values) in enumerate(columns.items()):
@@ -106,7 +115,7 @@ def _draw_density(axis: Any, metric: MetricTable, models: tuple[str, ...]) -> No
         heights = density(values, grid)
         top = max(top, float(heights.max()))
         axis.plot(grid, heights, **style)
-        axis.fill_between(grid, heights, color=style["color"], alpha=0.08, linewidth=0)
+        axis.fill_between(grid, heights, color=style["color"], alpha=0.05, linewidth=0)
     top = top or 1.0
     step = 0.035 * top
     for index, values in enumerate(columns.values()):
@@ -217,7 +226,8 @@ def _draw_pairs(axis: Any, models: tuple[str, ...], pairs: tuple[PostHoc, ...]) 
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
-    axis.set_title("corrected p", loc="left", fontweight="normal", fontsize=8)
+    word = "McNemar" if pairs[0].method == "mcnemar_holm" else "Wilcoxon"
+    axis.set_title(f"p, {word}, Holm-corrected", loc="left", fontweight="normal", fontsize=8)
 
 
 def _square(column: int, row: int, face: str) -> Any:

@@ -74,7 +74,9 @@ def _bland_altman(
     axis.axhline(0, color="#BBBBBB", linewidth=0.6)
     marks = [(pair.bias, pair.bias_ci95, "-")]
     if pair.limits and pair.limits_ci95:
-        marks += [(l, ci, "--") for l, ci in zip(pair.limits, pair.limits_ci95, strict=True)]
+        marks += [
+            (limit, ci, "--") for limit, ci in zip(pair.limits, pair.limits_ci95, strict=True)
+        ]
     for value, interval, line in marks:
         if interval:
             axis.axhspan(*interval, color=colour(0 if line == "-" else 1), alpha=0.12, linewidth=0)

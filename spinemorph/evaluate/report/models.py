@@ -127,7 +127,15 @@ def _grouped(rows: tuple[PostHoc, ...]) -> dict[tuple[str, str], list[PostHoc]]:
 def _pairs(metric: str, method: str, rows: list[PostHoc]) -> Sheet:
     words = {True: "yes", False: "no", None: "–"}
     folds = any(row.fold for row in rows)
-    header = ("Model 1", "Model 2", "Statistic", "p", "p corrected", "Reject H0", EFFECTS[method])
+    header: tuple[str, ...] = (
+        "Model 1",
+        "Model 2",
+        "Statistic",
+        "p",
+        "p corrected",
+        "Reject H0",
+        EFFECTS[method],
+    )
     header = (*header, "95 % interval of the difference", "Remark")
     table = tuple(
         (

@@ -44,6 +44,6 @@ def _summary(table: MetricTable, model: str) -> Summary:
         folds=len({fold for _, fold in rows}),
         mean=float(values.mean()) if n else None,
         sd=float(values.std(ddof=1)) if n > 1 else None,
-        median=float(np.median(values)) if n else None,
+        median=float(np.median(values)) if n and not table.binary else None,
         ci95=bootstrap_mean(rows),
     )

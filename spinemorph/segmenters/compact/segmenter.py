@@ -147,6 +147,8 @@ def _exposed(pixels: NDArray[np.float32]) -> Box:
     rows, columns = pixels.shape
     step = max(min(rows, columns) // 256, 1)
     small = pixels[::step, ::step]
+    if min(small.shape) < 32:
+        return Box(0, 0, rows, columns)
     texture = np.abs(np.diff(small, axis=0))[:, :-1] + np.abs(np.diff(small, axis=1))[:-1]
     lively = texture > 0.002
     r = np.flatnonzero(lively.mean(axis=1) > 0.1)

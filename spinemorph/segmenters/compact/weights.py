@@ -56,9 +56,9 @@ def load(path: Path | None, device: str = "auto") -> Networks:
     content, name = _content(path)
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
-            facts = json.loads(archive.read(FACTS))
+            facts = dict(json.loads(archive.read(FACTS)))
             finder, refiner = archive.read(FINDER), archive.read(REFINER)
-    except (zipfile.BadZipFile, KeyError, ValueError) as fault:
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as fault:
         raise WeightsError(
             f"{name}: not weights of the model 'compact' (a zip of {FINDER}, {REFINER} and {FACTS})"
         ) from fault
