@@ -73,13 +73,12 @@ def agreement(
         write_json(output / "agreement.json", document)
         write_text(output / "tables.md", markdown(title, sheets))
         write_text(output / "tables.csv", reader_csv(results))
-        drawn = []
         with console.status("drawing"):
-            for quantity, table in tables.items():
-                drawn += [
-                    (figure.save(output)[0], figure.caption)
-                    for figure in reader_figures(quantity, table, results[quantity])
-                ]
+            drawn = [
+                (figure.save(output)[0], figure.caption)
+                for quantity, table in tables.items()
+                for figure in reader_figures(quantity, table, results[quantity])
+            ]
         write_pdf(output / "report.pdf", title, subtitle, sheets, drawn)
     except OSError as fault:
         raise SpinemorphError(f"{output}: cannot be written: {fault.strerror}") from fault

@@ -55,11 +55,9 @@ def stats(tables: tuple[Path, ...], output: Path, metrics: str | None, as_json: 
         write_json(output / "stats.json", result.as_dict())
         write_text(output / "tables.md", markdown(title, sheets))
         write_text(output / "tables.csv", model_csv(result))
-        drawn = []
         with console.status("drawing"):
-            drawn += [
-                (figure.save(output)[0], figure.caption) for figure in model_figures(table, result)
-            ]
+            figures = model_figures(table, result)
+            drawn = [(figure.save(output)[0], figure.caption) for figure in figures]
         write_pdf(output / "report.pdf", title, subtitle, sheets, drawn)
     except OSError as fault:
         raise SpinemorphError(f"{output}: cannot be written: {fault.strerror}") from fault
