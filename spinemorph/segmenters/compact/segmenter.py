@@ -19,7 +19,7 @@ from spinemorph.types import Box, FloatArray, Instance, Radiograph, Segmentation
 LEAST = 0.10
 #: Smallest implant in cells of the finer grid, and its least mean probability.
 LEAST_IMPLANT = 12
-LEAST_IMPLANT_SCORE = 0.7
+LEAST_IMPLANT_SCORE = 0.85
 _SACRUM, _LATERAL, _FACING, _INVERTED = range(4)
 
 
@@ -187,10 +187,12 @@ def _instance(item: Refined, shape: tuple[int, int], aspect: float) -> Instance 
 
 
 def _implants(look: Look, shape: tuple[int, int], aspect: float) -> list[Instance]:
-    """Connected parts of every implant class in the zoomed window."""
+    """Connected parts of every implant class in the zoomed window; a cell belongs to one class."""
     found = []
     affine = stretched(look.affine, aspect)
-    for category, logits in zip(layout.IMPLANTS, look.implants, strict=True):
+    strongest = look.implants.max(axis=0)
+    for category, every in zip(layout.IMPLANTS, look.implants, strict=True):
+        logits = np.where(every < strongest, np.float32(-8), every)
         count, parts, stats, _ = cv2.connectedComponentsWithStats((logits > 0).astype(np.uint8))
         for part in range(1, count):
             if stats[part, cv2.CC_STAT_AREA] < LEAST_IMPLANT:
