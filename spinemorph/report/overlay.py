@@ -1,60 +1,157 @@
-"""overlay.png: the film with what was found on it."""
+"""overlay.png: the whole film with what was found drawn on it."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from spinemorph.errors import ReportError
+from spinemorph.report.figures import draw
 from spinemorph.report.fonts import BOLD, font_file
-from spinemorph.report.picture import picture_of
-from spinemorph.report.scene import COLOURS, WIDTHS, Scene, scene_of
-from spinemorph.types import Radiograph, Study
+from spinemorph.report.painter import Colour, Frame, paint
+from spinemorph.report.preview import preview, whole_film
+from spinemorph.types import FloatArray, Radiograph, Study
 
-#: Larger side of the picture.
-LARGEST = 1800
+#: Longer side limits of the picture: films are shrunk to the upper one, and very small ones
+#: enlarged to the lower one so that names can be read.
+HIGHEST: Final = 2000
+LOWEST: Final = 900
+#: A point (the unit of line widths and letters) as part of the picture's geometric mean side.
+POINTS: Final = 520.0
 
 
 class OverlayWriter:
-    """Writes the overlay."""
+    """Writes overlay.png: true aspect, at most 2,000 pixels high or wide."""
 
     def write(self, study: Study, radiograph: Radiograph, path: Path) -> None:
-        """A PNG of the film with contours, endplates, levels, implants and the lordosis."""
-        from PIL import Image, ImageDraw, ImageFont
+        """Draws ``study`` over ``radiograph``; ReportError where the file cannot be written."""
+        import cv2
 
-        grey = picture_of(radiograph, LARGEST)
-        scale = np.array([grey.shape[1] / radiograph.columns, grey.shape[0] / radiograph.rows])
-        image = Image.fromarray(grey).convert("RGB")
-        draw = ImageDraw.Draw(image)
-        unit = max(grey.shape) / 700
-        scene = scene_of(study)
-        _lines(draw, scene, scale, unit)
-        font = ImageFont.truetype(str(font_file(BOLD)), round(11 * unit))
-        for label in scene.labels:
-            draw.text(
-                tuple(((label.at + 0.5) * scale).tolist()),
-                label.text,
-                fill=COLOURS[label.kind],
-                font=font,
-                anchor="mm",
-                stroke_width=max(round(1.2 * unit), 1),
-                stroke_fill=(0, 0, 0),
-            )
-        image.save(path, format="PNG", compress_level=2)
+        encoded, data = cv2.imencode(
+            ".png", overlay(study, radiograph), [cv2.IMWRITE_PNG_COMPRESSION, 2]
+        )
+        if not encoded:
+            raise ReportError(f"{path.name}: the picture could not be encoded")
+        path.write_bytes(data.tobytes())
 
 
-def _lines(draw: object, scene: Scene, scale: np.ndarray, unit: float) -> None:  # type: ignore[type-arg]
-    """A dark casing under every line, so that it reads on bone and on air."""
-    for casing in (True, False):
-        for line in scene.lines:
-            points = (line.points + 0.5) * scale
-            if line.closed:
-                points = np.vstack([points, points[:1]])
-            width = WIDTHS[line.kind] * unit * 1.3 + (1.4 * unit if casing else 0)
-            colour = (0, 0, 0) if casing else COLOURS[line.kind]
-            draw.line(  # type: ignore[attr-defined]
-                [tuple(point) for point in points.tolist()],
-                fill=colour,
-                width=max(round(width), 1),
-                joint="curve",
-            )
+def overlay(study: Study, radiograph: Radiograph) -> NDArray[np.uint8]:
+    """Picture (rows, columns, 3) uint8, blue green red."""
+    import cv2
+
+    film = whole_film(radiograph.rows, radiograph.columns, radiograph.aspect)
+    longest = max(film.width, film.height)
+    scale = min(HIGHEST, max(LOWEST, longest)) / longest
+    height, width = max(1, round(film.height * scale)), max(1, round(film.width * scale))
+    picture = cv2.cvtColor(
+        preview(radiograph, film, height=height, width=width), cv2.COLOR_GRAY2BGR
+    )
+    point = max(1.0, float(np.sqrt(width * height)) / POINTS)
+    paint(
+        draw(study, film),
+        Frame(film, scale, point, 0.0, 0.0, float(width), float(height)),
+        RasterPen(picture),
+    )
+    result: NDArray[np.uint8] = picture
+    return result
+
+
+class RasterPen:
+    """Draws on a picture (rows, columns, 3) uint8 in place, smoothly and at parts of a pixel."""
+
+    _SHIFT = 4
+
+    def __init__(self, picture: NDArray[np.uint8]) -> None:
+        self.picture = picture
+
+    def line(self, points: FloatArray, colour: Colour, width: float, alpha: float = 1.0) -> None:
+        import cv2
+
+        del alpha  # a casing is opaque on the screen: thin lines need all the contrast they get
+        cv2.polylines(
+            self.picture,
+            [self._fixed(points)],
+            isClosed=False,
+            color=_bgr(colour),
+            thickness=max(1, round(width)),
+            lineType=cv2.LINE_AA,
+            shift=self._SHIFT,
+        )
+
+    def area(self, points: FloatArray, colour: Colour, alpha: float) -> None:
+        import cv2
+
+        rows, columns = self.picture.shape[:2]
+        left, top = np.clip(np.floor(points.min(axis=0)).astype(int), 0, [columns, rows])
+        right, bottom = np.clip(np.ceil(points.max(axis=0)).astype(int) + 1, 0, [columns, rows])
+        part = self.picture[top:bottom, left:right]
+        if part.size == 0:
+            return
+        filled = part.copy()
+        cv2.fillPoly(
+            filled,
+            [self._fixed(points - [left, top])],
+            color=_bgr(colour),
+            lineType=cv2.LINE_AA,
+            shift=self._SHIFT,
+        )
+        part[:] = cv2.addWeighted(filled, alpha, part, 1 - alpha, 0)
+
+    def dot(self, centre: FloatArray, radius: float, colour: Colour) -> None:
+        import cv2
+
+        x, y = self._fixed(centre[None])[0]
+        unit = 1 << self._SHIFT
+        cv2.circle(
+            self.picture,
+            (int(x), int(y)),
+            max(unit, round(radius * unit)),
+            _bgr(colour),
+            thickness=-1,
+            lineType=cv2.LINE_AA,
+            shift=self._SHIFT,
+        )
+
+    def chip(
+        self, centre: tuple[float, float], text: str, size: float, colour: Colour, width: float
+    ) -> None:
+        from PIL import Image, ImageDraw
+
+        rows, columns = self.picture.shape[:2]
+        height = round(1.35 * size)
+        left = int(np.clip(round(centre[0] - width / 2), 0, max(columns - round(width), 0)))
+        top = int(np.clip(round(centre[1] - height / 2), 0, max(rows - height, 0)))
+        part = self.picture[top : top + height, left : left + round(width)]
+        part //= 4
+        patch = Image.fromarray(np.ascontiguousarray(part[:, :, ::-1]))
+        ImageDraw.Draw(patch).text(
+            (part.shape[1] / 2, part.shape[0] / 2),
+            text,
+            font=_font(round(size)),
+            fill=tuple(round(255 * c) for c in colour),
+            anchor="mm",
+        )
+        part[:] = np.asarray(patch)[:, :, ::-1]
+
+    def text_width(self, text: str, size: float) -> float:
+        return float(_font(round(size)).getlength(text))
+
+    def _fixed(self, points: FloatArray) -> NDArray[np.int32]:
+        # Frames measure from the outer edge of the first pixel, OpenCV from its centre.
+        return np.round((np.asarray(points) - 0.5) * (1 << self._SHIFT)).astype(np.int32)
+
+
+@lru_cache(maxsize=8)
+def _font(size: int) -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.truetype(str(font_file(BOLD)), max(size, 6))
+
+
+def _bgr(colour: Colour) -> tuple[int, int, int]:
+    red, green, blue = (round(255 * part) for part in colour)
+    return blue, green, red

@@ -1,334 +1,312 @@
-"""report.pdf: one page to read in twenty seconds, a second one to study."""
+"""report.pdf: one page to read in twenty seconds, the next ones to study."""
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import cv2
 import numpy as np
 
+from spinemorph.flags import FLAGS
 from spinemorph.report import tables, words
-from spinemorph.report.fonts import BOLD, REGULAR, font_file
-from spinemorph.report.picture import picture_of
-from spinemorph.report.scene import COLOURS, WIDTHS, scene_of
+from spinemorph.report.film import draw_film
+from spinemorph.report.fonts import BOLD, REGULAR
+from spinemorph.report.sheet import GREY, INK, PALE, RED, Sheet, register_fonts
 from spinemorph.types import Radiograph, Study
 
 PAGE: Final = (595.28, 841.89)
 MARGIN: Final = 30.0
-FILM_WIDTH: Final = 288.0
-GREY, PALE, RED, INK = (0.42, 0.45, 0.50), (0.94, 0.95, 0.97), (0.75, 0.16, 0.10), (0.10, 0.12, 0.16)
+FOOT: Final = MARGIN + 24
+FILM_WIDTH: Final = 302.0
+GAP: Final = 14.0
+#: Relative widths of the columns of the patient line.
+PATIENT_WIDTHS: Final = (1.3, 2.1, 1.5, 0.8, 1.1, 1.2)
+AMBER: Final = ((1.0, 0.965, 0.88), (0.85, 0.62, 0.15))
+ROSE: Final = ((0.995, 0.925, 0.915), RED)
 
 
 class PdfWriter:
-    """Writes the report."""
+    """Writes the report: A4, text that can be selected, fonts embedded, film under vectors."""
 
     def write(self, study: Study, radiograph: Radiograph, path: Path) -> None:
-        """An A4 PDF; the same study and film give the same bytes."""
+        """The same study and film give the same bytes."""
         from reportlab.pdfgen.canvas import Canvas
 
-        _register()
-        canvas = Canvas(str(path), pagesize=PAGE, invariant=1, pageCompression=1, lang="en")
-        canvas.setTitle(f"{words.TITLE} {study.source.file}")
+        register_fonts()
+        canvas = Canvas(
+            str(path), pagesize=PAGE, invariant=1, pageCompression=1, lang=words.LANGUAGE
+        )
+        canvas.setTitle(f"{words.TITLE}, {study.source.file}")
         canvas.setAuthor("spinemorph")
         canvas.setSubject(words.NOTICE)
-        canvas.setCreator(f"spinemorph {study.manifest.get('spinemorph', '')}")
-        reasons = tables.Reasons()
-        _first_page(canvas, study, radiograph, reasons)
-        canvas.showPage()
-        if study.vertebrae:
-            _second_page(canvas, study, reasons)
-            canvas.showPage()
+        canvas.setCreator(f"spinemorph {study.manifest.get('spinemorph', '')}".strip())
+        report = _Report(Sheet(canvas), study, radiograph)
+        report.first_page()
+        if study.measurements or report.remarks_left:
+            report.further_pages()
         canvas.save()
 
 
-def _register() -> None:
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.ttfonts import TTFont
+class _Report:
+    """One report in the making; ``remarks_left``: how many found no room on the first page."""
 
-    for name in (REGULAR, BOLD):
-        if name not in pdfmetrics.getRegisteredFontNames():
-            pdfmetrics.registerFont(TTFont(name, str(font_file(name))))
+    def __init__(self, sheet: Sheet, study: Study, radiograph: Radiograph) -> None:
+        self.sheet, self.study, self.radiograph = sheet, study, radiograph
+        self.reasons = tables.Reasons()
+        self.remarks_left = 0
 
+    def first_page(self) -> None:
+        top = self._header()
+        draw_film(self.sheet, self.study, self.radiograph, (MARGIN, top, FILM_WIDTH, top - FOOT))
+        left = MARGIN + FILM_WIDTH + GAP
+        width = PAGE[0] - MARGIN - left
+        y = self._stop(left, top, width)
+        if any(item.value is not None for item in self.study.measurements):
+            y = self._key_values(left, y, width)
+            y = self._segments(left, y, width)
+        else:
+            y = self._nothing(left, y, width)
+        y = self._basis(left, y, width)
+        valued = any(item.value is not None for item in self.study.measurements)
+        notes = [words.MARKS] if valued else []
+        notes += self.reasons.explained()
+        kept = sum(len(self.sheet.wrapped(note, width, 6.2)) for note in notes) * 8 + 10
+        y = self._remarks(left, y, width, FOOT + kept)
+        for note in notes:
+            y = self.sheet.paragraph(note, left, y, width, 6.2, ink=GREY) - 1
+        self._footer()
+        self.sheet.canvas.showPage()
 
-def _first_page(canvas: Any, study: Study, radiograph: Radiograph, reasons: tables.Reasons) -> None:
-    top = _header(canvas, study)
-    bottom = MARGIN + 26
-    _film(canvas, study, radiograph, (MARGIN, bottom, FILM_WIDTH, top - bottom))
-    left = MARGIN + FILM_WIDTH + 14
-    width = PAGE[0] - MARGIN - left
-    y = top
-    if not study.vertebrae:
-        y = _paragraphs(canvas, [words.NO_FINDINGS], left, y - 10, width, size=9.5, font=BOLD)
-    else:
-        y = _key_table(canvas, study, reasons, left, y, width)
-        y = _segment_table(canvas, study, reasons, left, y - 10, width)
-    y = _flags(canvas, study, left, y - 6, width, bottom)
-    if study.vertebrae:
-        y = _paragraphs(canvas, [words.LEGEND], left, y - 2, width, size=6.2, colour=GREY)
-        if reasons.codes:
-            y = _paragraphs(canvas, reasons.explained(), left, y - 2, width, size=6.2, colour=GREY)
-    _footer(canvas, study)
+    def further_pages(self) -> None:
+        study, sheet, width = self.study, self.sheet, PAGE[0] - 2 * MARGIN
+        explained = len(self.reasons.codes)
+        y = self._running_head()
+        for title, grid in (
+            (words.BODIES, tables.body_grid(study, self.reasons)),
+            (
+                words.SEGMENTS_MORE,
+                tables.segment_grid(study, words.SEGMENT_COLUMNS_MORE, self.reasons),
+            ),
+        ):
+            if grid.rows and grid.titles:
+                y = self._room(y, 40 + 21 * len(grid.rows))
+                y = sheet.heading(title, MARGIN, y, width)
+                y = sheet.grid(grid, MARGIN, y, width, 48)
+        others = tables.other_lines(study, self.reasons)
+        sections = [(words.OTHERS, others, 7.2)]
+        sections.append((words.MISSING, self.reasons.explained(), 7.0))
+        if len(self.reasons.codes) == explained:
+            sections.pop()
+        if self.remarks_left:
+            remarks = [*tables.stop_lines(study), *tables.flag_lines(study)]
+            sections.insert(0, (words.FLAGS_ALL, remarks, 7.2))
+        sections.append((words.DEFINITIONS, tables.definition_lines(study), 6.5))
+        for title, lines, size in sections:
+            if lines:
+                y = self._columns(title, lines, y, size)
+        self._footer()
+        sheet.canvas.showPage()
 
+    def _header(self) -> float:
+        """Title and patient line; returns the height below."""
+        sheet = self.sheet
+        y = PAGE[1] - MARGIN - 4
+        sheet.text(words.TITLE, MARGIN, y - 8, 14, font=BOLD)
+        sheet.text(words.NOTICE, PAGE[0] - MARGIN, y - 8, 7.5, font=BOLD, ink=RED, anchor="right")
+        y -= 24
+        sheet.canvas.setFillColorRGB(*PALE)
+        sheet.canvas.rect(MARGIN, y - 24, PAGE[0] - 2 * MARGIN, 30, stroke=0, fill=1)
+        room = (PAGE[0] - 2 * MARGIN - 12) / sum(PATIENT_WIDTHS)
+        x = MARGIN + 6
+        for (label, value), part in zip(
+            tables.patient_values(self.study), PATIENT_WIDTHS, strict=True
+        ):
+            sheet.text(label, x, y - 3, 6.2, ink=GREY)
+            self._patient_value(value, x, y, part * room - 8)
+            x += part * room
+        return y - 34
 
-def _basis(study: Study) -> str | None:
-    return None if study.image.spacing is None else study.image.spacing.basis
+    def _patient_value(self, value: str | None, x: float, y: float, width: float) -> None:
+        sheet, font = self.sheet, BOLD if value else REGULAR
+        text = value or words.UNKNOWN
+        if sheet.width(text, 6.4, font) <= width:
+            sheet.text(text, x, y - 15, 8.5, font=font, ink=INK if value else GREY, fit=width)
+            return
+        lines = sheet.wrapped(text, width, 6, font)
+        sheet.text(lines[0], x, y - 12, 6, font=font)
+        sheet.text(" ".join(lines[1:]), x, y - 20, 6, font=font, fit=width)
 
+    def _stop(self, left: float, y: float, width: float) -> float:
+        lines = tables.stop_lines(self.study)
+        if not lines:
+            return y
+        wrapped = [part for line in lines for part in self.sheet.wrapped(line, width - 16, 8)]
+        height = 10.4 * len(wrapped) + 22
+        self.sheet.box(left, y - height, width, height, *ROSE)
+        self.sheet.text(words.STOP, left + 8, y - 13, 9, font=BOLD, ink=RED, fit=width - 16)
+        for index, line in enumerate(wrapped):
+            self.sheet.text(line, left + 8, y - 25 - 10.4 * index, 8)
+        return y - height - 12
 
-def _header(canvas: Any, study: Study) -> float:
-    """Title and patient line; returns the height below it."""
-    y = PAGE[1] - MARGIN - 4
-    _text(canvas, words.TITLE, MARGIN, y - 8, 14, font=BOLD)
-    _text(canvas, words.NOTICE, PAGE[0] - MARGIN, y - 8, 7.5, font=BOLD, colour=RED, anchor="right")
-    y -= 24
-    canvas.setFillColorRGB(*PALE)
-    canvas.rect(MARGIN, y - 22, PAGE[0] - 2 * MARGIN, 28, stroke=0, fill=1)
-    parts = [(label, getattr(study.source, key)) for key, label in words.PATIENT.items()]
-    step = (PAGE[0] - 2 * MARGIN - 12) / len(parts)
-    for i, (label, value) in enumerate(parts):
-        x = MARGIN + 6 + i * step
-        _text(canvas, label, x, y - 4, 6.2, colour=GREY)
-        shown = (value or words.UNKNOWN).strip("^").replace("^", ", ")
-        _text(canvas, shown, x, y - 16, 8.5, font=BOLD if value else REGULAR, fit=step - 5)
-    return y - 32
+    def _key_values(self, left: float, y: float, width: float) -> float:
+        sheet, bar = self.sheet, 62.0
+        y = sheet.heading(words.KEY_VALUES, left, y, width) - 2
+        right = left + width - bar - 14
+        for row in tables.key_rows(self.study, self.reasons):
+            size, font = (9.2, BOLD) if row.main else (8.4, REGULAR)
+            big = 14.0 if row.main else 10.5
+            value_width = min(sheet.width(row.cell.text, big, BOLD), 0.5 * (right - left))
+            name_width = right - left - value_width - 6
+            sheet.text(row.name, left, y, size, font=font, fit=name_width)
+            sheet.text(row.cell.text, right, y, big, font=BOLD, anchor="right", fit=value_width)
+            if row.cell.mark:
+                sheet.text(row.cell.mark, right + 2.5, y + 0.5, 8, ink=RED)
+            interval = min(sheet.width(row.interval, 6.4), right - left)
+            sheet.text(row.interval, right, y - 9.5, 6.4, ink=GREY, anchor="right")
+            sheet.text(row.label, left, y - 9.5, 6.6, ink=INK, fit=right - left - interval - 6)
+            self._range_bar(row, left + width - bar, y, bar)
+            y -= 30
+        return y + 4
 
+    def _range_bar(self, row: tables.KeyRow, left: float, y: float, width: float) -> None:
+        """The published range as a band, the value and its interval over it."""
+        if row.range is None:
+            return
+        canvas = self.sheet.canvas
+        low, high = row.range.low, row.range.high
+        first, last = low - 0.5 * (high - low), high + 0.5 * (high - low)
 
-def _film(
-    canvas: Any, study: Study, radiograph: Radiograph, frame: tuple[float, float, float, float]
-) -> None:
-    """The film as large as the frame allows, with the scene as vectors over it."""
-    from reportlab.lib.utils import ImageReader
+        def at(value: float) -> float:
+            return left + width * float(np.clip((value - first) / (last - first), 0.02, 0.98))
 
-    grey = picture_of(radiograph)
-    _, code = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, 88])
-    x, y, width, height = frame
-    rows, columns = grey.shape
-    size = min(width / columns, height / rows)
-    w, h = columns * size, rows * size
-    x, top = x + (width - w) / 2, y + height
-    canvas.drawImage(ImageReader(BytesIO(code.tobytes())), x, top - h, w, h)
-    per = np.array([w / radiograph.columns, h / radiograph.rows])
+        canvas.setLineCap(0)
+        canvas.setStrokeColorRGB(0.75, 0.77, 0.80)
+        canvas.setLineWidth(0.6)
+        canvas.line(left, y + 3.5, left + width, y + 3.5)
+        canvas.setFillColorRGB(0.80, 0.83, 0.87)
+        canvas.rect(at(low), y + 0.5, at(high) - at(low), 6, stroke=0, fill=1)
+        item = row.measurement
+        if item is not None and item.value is not None:
+            ink = RED if row.cell.mark else INK
+            canvas.setStrokeColorRGB(*ink)
+            canvas.setFillColorRGB(*ink)
+            canvas.setLineWidth(1.0)
+            if item.interval95 is not None:
+                canvas.line(at(item.interval95[0]), y + 3.5, at(item.interval95[1]), y + 3.5)
+            canvas.circle(at(item.value), y + 3.5, 2.2, stroke=0, fill=1)
+        self.sheet.text(
+            row.range_text, left + width / 2, y - 9.5, 6.4, ink=GREY, anchor="middle", fit=width
+        )
 
-    def place(points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        moved = (points + 0.5) * per
-        return np.stack([x + moved[..., 0], top - moved[..., 1]], axis=-1)
+    def _segments(self, left: float, y: float, width: float) -> float:
+        columns = tables.segment_columns(self.study)
+        grid = tables.segment_grid(self.study, columns, self.reasons)
+        if not grid.rows:
+            return y
+        y = self.sheet.heading(words.SEGMENTS, left, y, width)
+        return self.sheet.grid(grid, left, y, width, 40)
 
-    canvas.saveState()
-    clip = canvas.beginPath()
-    clip.rect(x, top - h, w, h)
-    canvas.clipPath(clip, stroke=0)
-    canvas.setLineJoin(1)
-    canvas.setLineCap(1)
-    scene = scene_of(study)
-    for casing in (True, False):
-        for line in scene.lines:
-            path = canvas.beginPath()
-            points = place(line.points)
-            path.moveTo(*points[0])
-            for point in points[1:]:
-                path.lineTo(*point)
-            if line.closed:
-                path.close()
-            colour = (0, 0, 0) if casing else COLOURS[line.kind]
-            canvas.setStrokeColorRGB(*(c / 255 for c in colour))
-            canvas.setLineWidth(WIDTHS[line.kind] + (0.9 if casing else 0))
-            canvas.drawPath(path, stroke=1, fill=0)
-    for label in scene.labels:
-        px, py = place(label.at)
-        _haloed(canvas, label.text, px, py, 8.5 if label.kind == "label" else 11, COLOURS[label.kind])
-    canvas.restoreState()
+    def _nothing(self, left: float, y: float, width: float) -> float:
+        y = self.sheet.paragraph(words.NO_FINDINGS, left, y - 10, width, 10, font=BOLD)
+        reasons = dict.fromkeys(item.reason for item in self.study.measurements if item.reason)
+        stopping = tables.stop_lines(self.study)
+        lines = [FLAGS.get(code, code) for code in reasons]
+        lines = [line for line in lines if line not in stopping]
+        if not lines:
+            return y - 8
+        y = self.sheet.paragraph(words.NO_FINDINGS_WHY, left, y - 3, width, 8)
+        for line in lines:
+            y = self.sheet.paragraph(f"\u2022 {line}", left, y - 2, width, 8)
+        return y - 8
 
+    def _basis(self, left: float, y: float, width: float) -> float:
+        y = self.sheet.heading(words.BASIS, left, y, width) + 1
+        for line in tables.basis_lines(self.study):
+            y = self.sheet.paragraph(line, left, y, width, 7.6) - 2
+        return y - 3
 
-def _haloed(
-    canvas: Any, text: str, x: float, y: float, size: float, colour: tuple[int, int, int]
-) -> None:
-    """White or coloured letters with a dark rim, centred."""
-    from reportlab.pdfbase.pdfmetrics import stringWidth
+    def _remarks(self, left: float, y: float, width: float, bottom: float) -> float:
+        """The quality flags in a box, as many as there is room for above ``bottom``."""
+        lines = tables.flag_lines(self.study)
+        if not lines and tables.stop_lines(self.study):
+            return y
+        y = self.sheet.heading(words.FLAGS, left, y, width) + 10
+        if not lines:
+            return self.sheet.paragraph(words.NO_FLAGS, left, y - 11, width, 7.6) - 6
+        size, pitch = 7.6, 9.8
+        wrapped = [self.sheet.wrapped(line, width - 20, size) for line in lines]
+        fitting = 0
+        used = 0.0
+        for part in wrapped:
+            if y - used - pitch * (len(part) + 1) - 14 < bottom:
+                break
+            used += pitch * len(part)
+            fitting += 1
+        self.remarks_left = len(lines) - fitting
+        shown = wrapped[:fitting]
+        if self.remarks_left:
+            shown = [*shown, [words.MORE_FLAGS.format(count=self.remarks_left)]]
+        if not shown:
+            return y - 8
+        height = pitch * sum(len(part) for part in shown) + 8
+        self.sheet.box(left, y - height, width, height, *AMBER)
+        at = y - 10.5
+        for part in shown:
+            self.sheet.text("\u2022", left + 6, at, size)
+            for text in part:
+                self.sheet.text(text, left + 14, at, size)
+                at -= pitch
+        return y - height - 11
 
-    left = x - stringWidth(text, BOLD, size) / 2
-    canvas.setStrokeColorRGB(0, 0, 0)
-    for mode, width in ((1, 1.8), (0, 0)):
-        letters = canvas.beginText(left, y - 0.35 * size)
-        letters.setFont(BOLD, size)
-        letters.setTextRenderMode(mode)
-        letters.setFillColorRGB(*(c / 255 for c in colour))
-        canvas.setLineWidth(width)
-        letters.textOut(text)
-        canvas.drawText(letters)
+    def _columns(self, title: str, lines: list[str], y: float, size: float) -> float:
+        """Lines in two columns under a heading, over as many pages as they need."""
+        sheet, width = self.sheet, PAGE[0] - 2 * MARGIN
+        column = (width - GAP) / 2
+        wrapped = [sheet.wrapped(line, column, size) for line in lines]
+        pitch = 1.3 * size
+        while wrapped:
+            y = self._room(y, 25 + 4 * pitch)
+            y = sheet.heading(title, MARGIN, y, width) + 2
+            fits = max(int((y - FOOT - 6) / pitch), 1)
+            half = -(-sum(map(len, wrapped)) // 2)
+            lowest = y
+            for x, enough in ((MARGIN, min(half, fits)), (MARGIN + column + GAP, fits)):
+                at, used = y, 0
+                while wrapped and used < enough and (not used or used + len(wrapped[0]) <= fits):
+                    for text in wrapped.pop(0):
+                        sheet.text(text, x, at, size, ink=INK if size > 7 else GREY)
+                        at -= pitch
+                        used += 1
+                lowest = min(lowest, at)
+            y = self._new_page() if wrapped else lowest - 2
+        return y - 6
 
+    def _room(self, y: float, height: float) -> float:
+        return y if y - height > FOOT else self._new_page()
 
-def _key_table(
-    canvas: Any, study: Study, reasons: tables.Reasons, left: float, y: float, width: float
-) -> float:
-    from reportlab.pdfbase.pdfmetrics import stringWidth
+    def _new_page(self) -> float:
+        self._footer()
+        self.sheet.canvas.showPage()
+        return self._running_head()
 
-    y = _title(canvas, words.KEY_VALUES, left, y, width)
-    right = left + width - 54
-    for row in tables.key_rows(study, reasons):
-        size, font = (9.5, BOLD) if row.main else (8.5, REGULAR)
-        _text(canvas, row.name, left, y, size, font=font)
-        room = right - left - stringWidth(row.name, font, size) - 5
-        _text(canvas, row.value, right, y, 12 if row.main else 9.5, font=BOLD, anchor="right", fit=room)
-        _text(canvas, row.reference, left + width - 10, y, 7, colour=GREY, anchor="right", fit=42)
-        _text(canvas, row.mark, left + width, y, 7, colour=RED, anchor="right")
-        y -= 11
-        under = f"{row.interval}  {row.label}".strip()
-        _text(canvas, under, right, y, 7, colour=GREY, anchor="right", fit=right - left)
-        y -= 14.5
-    return y
+    def _running_head(self) -> float:
+        y = PAGE[1] - MARGIN - 8
+        source = self.study.source
+        who = " \u00b7 ".join(x for x in (source.patient_id, source.study_date, source.file) if x)
+        self.sheet.text(words.TITLE, MARGIN, y, 7.5, ink=GREY)
+        self.sheet.text(
+            who, PAGE[0] - MARGIN, y, 7.5, ink=GREY, anchor="right", fit=PAGE[0] - 2 * MARGIN - 180
+        )
+        return y - 12
 
-
-def _segment_table(
-    canvas: Any, study: Study, reasons: tables.Reasons, left: float, y: float, width: float
-) -> float:
-    y = _title(canvas, words.SEGMENTS, left, y, width)
-    titles = ["", *(title for title, _ in tables.SEGMENT_COLUMNS)]
-    return _grid(canvas, titles, tables.segment_rows(study, reasons), left, y, width, 36)
-
-
-def _grid(
-    canvas: Any,
-    titles: list[str],
-    rows: list[list[str]],
-    left: float,
-    y: float,
-    width: float,
-    first: float,
-) -> float:
-    """Right-aligned columns under small titles, every other row tinted."""
-    step = (width - first) / (len(titles) - 1)
-    for i, title in enumerate(titles[1:]):
-        _text(canvas, title, left + first + (i + 1) * step, y, 6, colour=GREY, anchor="right")
-    y -= 12.5
-    for number, row in enumerate(rows):
-        if number % 2 == 0:
-            canvas.setFillColorRGB(*PALE)
-            canvas.rect(left - 2, y - 4, width + 4, 14, stroke=0, fill=1)
-        _text(canvas, row[0], left, y, 8, font=BOLD)
-        for i, value in enumerate(row[1:]):
-            _text(canvas, value, left + first + (i + 1) * step, y, 8, anchor="right", fit=step - 1)
-        y -= 14
-    return y
-
-
-def _flags(
-    canvas: Any, study: Study, left: float, y: float, width: float, bottom: float
-) -> float:
-    lines = [words.SCALE[_basis(study)], *tables.flag_lines(study)]
-    y = _title(canvas, words.FLAGS, left, y, width)
-    room = int((y - bottom - 60) / 9.5)
-    wrapped = [_wrapped(f"\u2022 {line}", width - 12, 7.2) for line in lines]
-    height = 9.2 * sum(len(part) for part in wrapped[: max(room, 3)]) + 8
-    canvas.setFillColorRGB(1.0, 0.965, 0.88)
-    canvas.setStrokeColorRGB(0.85, 0.62, 0.15)
-    canvas.setLineWidth(0.6)
-    canvas.roundRect(left, y - height + 8, width, height, 3, stroke=1, fill=1)
-    y -= 2
-    for part in wrapped[: max(room, 3)]:
-        for text in part:
-            _text(canvas, text, left + 6, y, 7.2)
-            y -= 9.2
-    return y - 6
-
-
-def _second_page(canvas: Any, study: Study, reasons: tables.Reasons) -> None:
-    y = PAGE[1] - MARGIN - 8
-    width = PAGE[0] - 2 * MARGIN
-    before = len(reasons.codes)
-    name = study.source.patient_id or study.source.file
-    _text(canvas, name, PAGE[0] - MARGIN, y, 7.5, colour=GREY, anchor="right", fit=width / 2)
-    y = _title(canvas, words.BODIES, MARGIN, y, width)
-    titles = ["", *(title for title, _ in tables.BODY_COLUMNS)]
-    y = _grid(canvas, titles, tables.body_rows(study, reasons), MARGIN, y, width, 44)
-    y = _title(canvas, f"{words.SEGMENTS} with 95 % intervals", MARGIN, y - 14, width)
-    columns = (("disc angle \u00b0", "disc_angle"), ("segmental lordosis \u00b0", "segmental_lordosis"), ("mid. height mm", "disc_height_middle"), ("slip mm", "slip"), ("slip %", "slip_percent"))
-    rows = []
-    for pair in tables.segments(study):
-        values = [tables.shown(study.find(key, pair), reasons, interval=True) for _, key in columns]
-        graded = study.find("slip_grade", pair)
-        grade = graded.label if graded is not None and graded.label else words.NONE
-        rows.append([f"{pair[0]}/{pair[1]}", *values, grade])
-    y = _grid(canvas, ["", *(title for title, _ in columns), "grade"], rows, MARGIN, y, width, 44)
-    if len(reasons.codes) > before or reasons.codes:
-        y = _title(canvas, words.MISSING, MARGIN, y - 12, width)
-        y = _paragraphs(canvas, reasons.explained(), MARGIN, y, width, size=7)
-    y = _title(canvas, words.DEFINITIONS, MARGIN, y - 10, width)
-    _paragraphs(canvas, tables.definition_lines(study), MARGIN, y, width, size=6.5, colour=GREY)
-    _footer(canvas, study)
-
-
-def _footer(canvas: Any, study: Study) -> None:
-    facts = study.manifest
-    weights = str(facts.get("weights_sha256") or "")[:12] or words.NONE
-    line = (
-        f"spinemorph {facts.get('spinemorph', '')} \u00b7 segmenter {facts.get('segmenter', '')} "
-        f"\u00b7 weights {weights} \u00b7 analysed {facts.get('analyzed_at', '')} "
-        f"\u00b7 film {study.source.file} (sha256 {study.source.sha256[:12]})"
-    )
-    canvas.setStrokeColorRGB(*GREY)
-    canvas.setLineWidth(0.3)
-    canvas.line(MARGIN, MARGIN + 14, PAGE[0] - MARGIN, MARGIN + 14)
-    _text(canvas, line, MARGIN, MARGIN + 4, 6.2, colour=GREY, fit=PAGE[0] - 2 * MARGIN - 40)
-    _text(canvas, f"{canvas.getPageNumber()}", PAGE[0] - MARGIN, MARGIN + 4, 6.2, colour=GREY, anchor="right")
-
-
-def _title(canvas: Any, text: str, left: float, y: float, width: float) -> float:
-    _text(canvas, text, left, y - 8, 9, font=BOLD)
-    canvas.setStrokeColorRGB(*INK)
-    canvas.setLineWidth(0.6)
-    canvas.line(left, y - 12, left + width, y - 12)
-    return y - 24
-
-
-def _text(
-    canvas: Any,
-    text: str,
-    x: float,
-    y: float,
-    size: float,
-    *,
-    font: str = REGULAR,
-    colour: tuple[float, float, float] = INK,
-    anchor: str = "left",
-    fit: float | None = None,
-) -> None:
-    """One line; ``fit``: make it smaller, then cut it, until it is no wider."""
-    from reportlab.pdfbase.pdfmetrics import stringWidth
-
-    if fit is not None:
-        size = max(min(size, size * fit / max(stringWidth(text, font, size), 1e-6)), 0.62 * size)
-        while len(text) > 1 and stringWidth(text, font, size) > fit:
-            text = text[:-2].rstrip() + "\u2026"
-    canvas.setFillColorRGB(*colour)
-    canvas.setFont(font, size)
-    if anchor == "right":
-        canvas.drawRightString(x, y, text)
-    else:
-        canvas.drawString(x, y, text)
-
-
-def _wrapped(text: str, width: float, size: float) -> list[str]:
-    from reportlab.lib.utils import simpleSplit
-
-    return list(simpleSplit(text, REGULAR, size, width))
-
-
-def _paragraphs(
-    canvas: Any,
-    lines: list[str],
-    left: float,
-    y: float,
-    width: float,
-    *,
-    size: float,
-    font: str = REGULAR,
-    colour: tuple[float, float, float] = INK,
-) -> float:
-    for line in lines:
-        for part in _wrapped(line, width, size):
-            if y < MARGIN + 20:
-                return y
-            _text(canvas, part, left, y, size, font=font, colour=colour)
-            y -= size * 1.28
-    return y
+    def _footer(self) -> None:
+        sheet, canvas = self.sheet, self.sheet.canvas
+        canvas.setStrokeColorRGB(*GREY)
+        canvas.setLineWidth(0.3)
+        canvas.line(MARGIN, MARGIN + 14, PAGE[0] - MARGIN, MARGIN + 14)
+        width = PAGE[0] - 2 * MARGIN
+        page = words.PAGE.format(page=canvas.getPageNumber())
+        lines = sheet.wrapped(tables.provenance(self.study), width - 40, 6)
+        for index, line in enumerate([lines[0], " ".join(lines[1:])]):
+            sheet.text(line, MARGIN, MARGIN + 5 - 8 * index, 6, ink=GREY, fit=width - 40)
+        sheet.text(page, PAGE[0] - MARGIN, MARGIN + 5, 6.2, ink=GREY, anchor="right")
