@@ -76,7 +76,8 @@ def main() -> int:
         values = np.array([row[2] for row in rows if row[0] == name])
         print(
             f"{name}: n {len(values)}, "
-            f"mean absolute error {np.abs(values).mean():.2f}, median {np.median(np.abs(values)):.2f}, bias {values.mean():+.2f}"
+            f"mean absolute error {np.abs(values).mean():.2f}, "
+            f"median {np.median(np.abs(values)):.2f}, bias {values.mean():+.2f}"
         )
     return 0
 

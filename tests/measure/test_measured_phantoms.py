@@ -220,7 +220,7 @@ def test_concave_endplates_keep_their_rims_and_their_middles_sink():
     assert np.median(corner_errors(marks, true_corners(phantom))) < 9.0
     assert found["lumbar_lordosis", ("L1", "S1")].value == pytest.approx(48.0, abs=3.0)
     for level in ("L2", "L3", "L4"):
-        assert found["height_ratio_biconcave", (level,)].value < 0.9
+        assert found["height_ratio_biconcave", (level,)].value < 0.95
 
 
 def test_a_body_at_the_edge_of_the_film_is_flagged():

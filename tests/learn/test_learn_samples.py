@@ -1,0 +1,90 @@
+"""Pooled films and the samples drawn from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spinemorph.learn.crops import crop_samples
+from spinemorph.learn.pool import films_in, load, main
+from spinemorph.learn.samples import GRID, body_centres, finder_sample
+from spinemorph.segmenters.compact import layout, windows
+
+
+def test_pool_is_resumable_and_complete(pool: Path) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in films_in(pool)}
+    assert len(before) == 4
+    assert main([str(pool), "--first", "10", "--films", "4"]) == 0
+    assert before == {path.name: path.stat().st_mtime_ns for path in films_in(pool)}
+
+
+def test_pool_keeps_the_truth(pool: Path) -> None:
+    for path in films_in(pool):
+        film = load(path)
+        assert film.image.dtype == np.uint8
+        assert len(film.levels) == len(film.corners) == len(film.masks) == len(film.visible)
+        for level, corners, (top, left, mask) in zip(
+            film.levels, film.corners, film.masks, strict=True
+        ):
+            if level != "S1":
+                column, row = corners.mean(axis=0) - [left, top]
+                inside = 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1]
+                assert not inside or mask[int(row), int(column)]
+
+
+def test_finder_targets_agree_with_each_other(pool: Path) -> None:
+    rng = np.random.default_rng(0)
+    peaks = 0
+    for path in films_in(pool) * 6:
+        sample = finder_sample(load(path), rng)
+        assert sample.image.shape == (2, layout.FINDER_ROWS, layout.FINDER_COLUMNS)
+        assert np.isfinite(sample.image).all()
+        for row, column in np.argwhere(sample.centres[0] == 1.0):
+            peaks += 1
+            assert sample.levels[row, column] > 0  # never S1
+            cell = layout.STRIDE * np.array([column, row]) + (layout.STRIDE - 1) / 2
+            offsets = sample.offsets[:, row, column].reshape(4, 2) * layout.OFFSET_UNIT
+            # the peak lies in the middle of the corners that it points to
+            assert np.abs((cell + offsets).mean(axis=0) - cell).max() < layout.STRIDE
+        assert sample.film[0] <= sample.film[1] or sample.film_weight[1] == 0
+        assert sample.centres.shape[1:] == GRID
+    assert peaks > 20
+
+
+def test_zoom_brings_the_column_upright(pool: Path) -> None:
+    film = load(films_in(pool)[0])
+    centres = body_centres(film)
+    sacrum = film.levels[-1] == "S1"
+    placed = windows.apply(windows.zoom(centres, film.facing_left, sacrum), centres)
+    assert placed[0, 1] < placed[-1, 1]
+    assert abs(placed[0, 0] - placed[-1, 0]) < 1e-6
+
+
+def test_crops_show_what_they_say(pool: Path) -> None:
+    rng = np.random.default_rng(1)
+    good = 0
+    for path in films_in(pool) * 3:
+        for sample in crop_samples(load(path), rng):
+            assert sample.image.shape == (2, layout.CROP, layout.CROP)
+            if sample.validity[0] == 1 and sample.corner_weight[:4].all():
+                good += 1
+                superior, inferior = sample.corners[:2], sample.corners[2:4]
+                assert superior[:, 1].mean() < inferior[:, 1].mean()
+                assert superior[0, 0] < superior[1, 0]  # anterior left
+                height = inferior[:, 1].mean() - superior[:, 1].mean()
+                assert 12 < height < 80
+    assert good > 10
+
+
+@pytest.mark.parametrize("facing_left", [True, False])
+def test_canonical_crops_have_the_anterior_side_left(facing_left: bool) -> None:
+    front = -1.0 if facing_left else 1.0
+    corners = np.array([[front * 20, 0], [-front * 20, 3], [front * 20, 30], [-front * 20, 33.0]])
+    placed = windows.apply(windows.body_crop(corners + 100, facing_left), corners + 100)
+    assert placed[0, 0] < placed[1, 0]
+    assert placed[0, 1] < placed[2, 1]
+    s1 = windows.apply(windows.sacrum_crop(corners[:2] + 100, facing_left), corners[:2] + 100)
+    assert s1[0, 0] < s1[1, 0]
+    assert np.allclose(s1[:, 1], layout.CROP_ENDPLATE_ROW)
