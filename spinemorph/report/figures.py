@@ -19,9 +19,9 @@ StrokeKind = Literal["contour", "superior", "inferior", "cobb", "implant"]
 
 #: Flags of a body whose outline is drawn dashed.
 POORLY_SEEN: Final = frozenset({"corner_uncertain", "low_score", "cut_by_edge"})
-#: How far the endplate lines run in front of the body, or behind it, in endplate lengths; the first
-#: that keeps the legs on the film. Behind a lordosis the legs lean forward and need the distance.
-EXTENSIONS: Final = {1.0: (0.5, 0.35, 0.22, 0.7), -1.0: (1.3, 1.1, 1.6, 0.9, 0.5)}
+#: How far the endplate lines run beyond the bodies, in endplate lengths; the first that keeps the
+#: legs on the film. Legs that lean towards the bodies (False) need the distance to stay clear.
+EXTENSIONS: Final = {True: (0.5, 0.35, 0.22, 0.7), False: (1.6, 1.3, 1.1)}
 #: Below this angle the legs would meet far away: the endplate lines alone are drawn.
 LEAST_ANGLE: Final = 8.0
 
@@ -147,8 +147,8 @@ def angle_figure(upper: FloatArray, lower: FloatArray, film: View) -> AngleFigur
     perpendiculars dropped from their ends; the legs cross at the angle. Where they would cross off
     the film or far away, the extended endplates alone.
     """
-    for leaning_out in (True, False):
-        for side, extensions in EXTENSIONS.items():
+    for leaning_out, extensions in EXTENSIONS.items():
+        for side in (1.0, -1.0):
             for extension in extensions:
                 figure = _legs(upper, lower, side, extension, film, leaning_out=leaning_out)
                 if figure is not None:
@@ -240,10 +240,8 @@ def _legs(
     crossing = starts[0] + reach[0] * legs[0]
     if ((crossing - (starts[0] + starts[1]) / 2) @ (along[0] + along[1]) * side > 0) != leaning_out:
         return None
-    room = 0.6 * length
     if not (
-        film.left + room < crossing[0] < film.left + film.width - room
-        and film.top < crossing[1] < film.top + film.height
+        all(_holds(film, start, 0.0) for start in starts) and _holds(film, crossing, 0.6 * length)
     ):
         return None
     over = 0.55 * length
@@ -313,6 +311,12 @@ def _name(body: Vertebra, aspect: FloatArray, study: Study, *, behind: bool) -> 
     return LevelName(
         text, np.array([edge + side * reach, contour[:, 1].mean()]), np.array([side, 0.0])
     )
+
+
+def _holds(film: View, point: FloatArray, room: float) -> bool:
+    """Whether ``point`` lies on the film with ``room`` on either side of it."""
+    x, y = point - [film.left, film.top]
+    return bool(room < x < film.width - room and 0 < y < film.height)
 
 
 def _inside(value: float, low: float, high: float) -> float:
