@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from spinemorph import builtins
 from spinemorph.data.files import write_bytes
 from spinemorph.data.formats import open_annotations
-from spinemorph.data.masks import _png
+from spinemorph.data.masks import png_bytes
 from spinemorph.evaluate.metrics import pixel_metrics
 from spinemorph.evaluate.runner import score_films
 
@@ -124,12 +124,13 @@ def main() -> None:
         for films in (max(options.films // 10, 1), options.films):
             folder = Path(name) / str(films)
             for side, shift in (("ours", 0), ("theirs", 1_000_000)):
-                pictures = [_png(film(seed + shift)) for seed in range(min(films, 20))]
+                pictures = [png_bytes(film(seed + shift)) for seed in range(min(films, 20))]
                 for index in range(films):
                     path = folder / side / f"f{index:05d}.png"
                     write_bytes(path, pictures[index % len(pictures)])
             command = [sys.executable, __file__, "--score", str(folder)]
-            subprocess.run([*command, "--workers", str(options.workers)], check=True)
+            command += ["--workers", str(options.workers)]
+            subprocess.run(command, check=True)  # noqa: S603  our own script
 
 
 if __name__ == "__main__":

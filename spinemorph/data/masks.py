@@ -65,7 +65,7 @@ def write_label_masks(annotations: Iterable[Annotation], path: Path) -> None:
     for annotation in annotations:
         _need_size(annotation)
         labels = class_mask(annotation.rasterized())
-        write_bytes(path / f"{image_key(annotation.image)}{SUFFIX}", _png(labels))
+        write_bytes(path / f"{image_key(annotation.image)}{SUFFIX}", png_bytes(labels))
 
 
 def write_instance_masks(annotations: Iterable[Annotation], path: Path) -> None:
@@ -78,7 +78,7 @@ def write_instance_masks(annotations: Iterable[Annotation], path: Path) -> None:
             whole[instance.box.slices][instance.mask] = 255
             level = f"_{instance.level}" if instance.level else ""
             name = f"{index:02d}_{instance.category}{level}{SUFFIX}"
-            write_bytes(path / image_key(annotation.image) / name, _png(whole))
+            write_bytes(path / image_key(annotation.image) / name, png_bytes(whole))
 
 
 def components(labels: NDArray[Any], category: str) -> list[AnnotatedInstance]:
@@ -172,7 +172,8 @@ def _read(file: Path) -> NDArray[Any]:
         raise AnnotationError(f"{file}: cannot be read: {error}") from error
 
 
-def _png(image: NDArray[np.uint8]) -> bytes:
+def png_bytes(image: NDArray[np.uint8]) -> bytes:
+    """The picture as a PNG file."""
     from PIL import Image
 
     stream = io.BytesIO()
