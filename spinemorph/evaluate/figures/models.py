@@ -40,12 +40,13 @@ def density(values: FloatArray, grid: FloatArray) -> FloatArray:
 
     kernel = gaussian_kde(values)
     heights: FloatArray = kernel(grid)
+    inside = np.ones(grid.shape, bool)
     low, high = _bounds(values)
     if low is not None:
-        heights = np.where(grid >= low, heights + kernel(2 * low - grid), 0.0)
+        heights, inside = heights + kernel(2 * low - grid), inside & (grid >= low)
     if high is not None:
-        heights = np.where(grid <= high, heights + kernel(2 * high - grid), 0.0)
-    return heights
+        heights, inside = heights + kernel(2 * high - grid), inside & (grid <= high)
+    return np.where(inside, heights, 0.0)
 
 
 def _bounds(values: FloatArray) -> tuple[float | None, float | None]:
