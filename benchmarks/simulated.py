@@ -63,11 +63,12 @@ def judge(film: SimulatedFilm, look: Look) -> Tally:
     """One film."""
     tally = Tally(films=1)
     reference = [b for b in film.truth.bodies if b.level in (*LUMBAR, "S1") and not b.replaced]
-    replaced = [b for b in film.truth.bodies if b.replaced]
-    predicted = [v for v in look.spine.vertebrae if not _is_one_of(v.instance, replaced)]
+    # replaced bodies and those that can hardly be seen count neither for nor against
+    excused = [b for b in film.truth.bodies if b.replaced] + list(film.truth.hidden)
+    predicted = [v for v in look.spine.vertebrae if not _is_one_of(v.instance, excused)]
     judged = recognition([v.instance for v in predicted], reference)
     tally.not_lateral = not look.lateral
-    if not any(b.level == "S1" for b in film.truth.bodies):
+    if not any(b.level == "S1" for b in (*film.truth.bodies, *film.truth.hidden)):
         tally.without_sacrum = 1
         tally.sacrum_invented = look.numbered
     tally.recognized = bool(judged.recognized)
@@ -75,9 +76,7 @@ def judge(film: SimulatedFilm, look: Look) -> Tally:
         tally.composite_films, tally.composite = 1, int(judged.composite_recognized)
     tally.iou.append(
         pixel_metrics(
-            _merged(
-                [v.instance for v in look.spine.vertebrae if v.level in (*LUMBAR, "S1", None)], film
-            ),
+            _merged([v.instance for v in predicted if v.level in (*LUMBAR, "S1", None)], film),
             _merged(reference, film),
         ).mean_iou
     )
@@ -134,7 +133,12 @@ def measured(film: SimulatedFilm, look: Look) -> list[tuple[str, float, float]]:
 def _is_one_of(instance: Instance, bodies: list[TrueBody]) -> bool:
     rows, columns = np.nonzero(instance.mask)
     x, y = columns.mean() + instance.box.left, rows.mean() + instance.box.top
-    return any(np.linalg.norm(b.corners.mean(0) - [x, y]) < 0.5 * height(b.corners) for b in bodies)
+    for body in bodies:
+        known = np.isfinite(body.corners).all(axis=1)
+        size = np.linalg.norm(body.corners[0] - body.corners[1])
+        if np.linalg.norm(body.corners[known].mean(axis=0) - [x, y]) < 0.5 * size:
+            return True
+    return False
 
 
 def _merged(instances: Iterable[Instance | TrueBody], film: SimulatedFilm) -> np.ndarray:

@@ -53,14 +53,18 @@ def simulate_film(
     # where the window has cut the scale off nothing can be seen
     exposed = exposed & (pixels > CLIPPED) & (pixels < 1 - CLIPPED)
     inverted = bool(rng.random() < settings.inverted)
+    bodies, hidden = (
+        _bodies(camera, placed, bones, exposed, plan) if view == "lateral" else ((), ())
+    )
     truth = Truth(
-        bodies=_bodies(camera, placed, bones, exposed, plan) if view == "lateral" else (),
+        bodies=bodies,
         implants=tuple(true_implants) if view == "lateral" else (),
         facing="left" if camera.facing_left else "right",
         view=view,
         spacing_mm=camera.pixel_mm,
         inverted=inverted,
         measurements=_measurements(camera, placed) if view == "lateral" else (),
+        hidden=hidden,
     )
     return SimulatedFilm(1 - pixels if inverted else pixels, truth, seed)
 
@@ -77,7 +81,7 @@ def film_geometry(
     lateral = view == "lateral"
     exposed = np.ones((camera.rows, camera.columns), bool)
     return Truth(
-        bodies=_bodies(camera, placed, bones, exposed, plan) if lateral else (),
+        bodies=_bodies(camera, placed, bones, exposed, plan)[0] if lateral else (),
         implants=(),
         facing="left" if camera.facing_left else "right",
         view=view,
@@ -105,8 +109,9 @@ def _bodies(
     bones: Mapping[str, ShapedBone],
     exposed: NDArray[np.bool_],
     plan: ImplantPlan,
-) -> tuple[TrueBody, ...]:
-    bodies = []
+) -> tuple[tuple[TrueBody, ...], tuple[TrueBody, ...]]:
+    """Bodies that the film shows, and those on it of which too little can be seen."""
+    shown, hidden = [], []
     for level in _DOWNWARD:
         found = silhouette(camera, placed[level], bones[level])
         if found is None:
@@ -120,10 +125,10 @@ def _bodies(
         )
         inside = mask[box.top - top : box.bottom - top, box.left - left : box.right - left]
         visible = float((inside & exposed[box.slices]).sum()) / max(int(mask.sum()), 1)
-        if visible < SHOWN:
+        if not inside.any():
             continue
         corners = camera.project(placed[level].corner_points())[:, :2]
-        bodies.append(
+        (hidden if visible < SHOWN else shown).append(
             TrueBody(
                 level,
                 inside,
@@ -134,7 +139,7 @@ def _bodies(
                 level in plan.replaced,
             )
         )
-    return tuple(bodies)
+    return tuple(shown), tuple(hidden)
 
 
 def _measurements(

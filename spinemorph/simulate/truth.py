@@ -53,7 +53,10 @@ class TrueImplant:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """Truth of one film. Bodies from above downward, S1 last; only those that the film shows."""
+    """Truth of one film. Bodies from above downward, S1 last; only those that the film shows.
+
+    ``hidden``: bodies that lie on the film but of which less than half can be seen.
+    """
 
     bodies: tuple[TrueBody, ...]
     implants: tuple[TrueImplant, ...]
@@ -63,6 +66,7 @@ class Truth:
     inverted: bool
     #: degrees, mm, as (name, levels, value) by the definitions of the measurements
     measurements: tuple[tuple[str, tuple[str, ...], float], ...]
+    hidden: tuple[TrueBody, ...] = ()
 
     def at(self, level: str) -> TrueBody | None:
         return next((body for body in self.bodies if body.level == level), None)
