@@ -36,6 +36,7 @@ class Tally:
     """Sums over films."""
 
     films: int = 0
+    blank: int = 0
     recognized: int = 0
     composite: int = 0
     composite_films: int = 0
@@ -66,6 +67,8 @@ def judge(film: SimulatedFilm, look: Look) -> Tally:
     # replaced bodies and those that can hardly be seen count neither for nor against
     excused = [b for b in film.truth.bodies if b.replaced] + list(film.truth.hidden)
     predicted = [v for v in look.spine.vertebrae if not _is_one_of(v.instance, excused)]
+    if not reference:
+        return Tally(films=1, blank=1, numbered_wrong=int(look.numbered))
     judged = recognition([v.instance for v in predicted], reference)
     tally.not_lateral = not look.lateral
     if not any(b.level == "S1" for b in (*film.truth.bodies, *film.truth.hidden)):
@@ -209,7 +212,8 @@ def main() -> int:
         f"seeds {options.first} to {options.first + options.films - 1}"
     )
     print(f"lateral films: {total.films}; called not lateral lumbar: {total.not_lateral}")
-    print(f"recognition: {share(total.recognized, total.films)}")
+    print(f"films on which no body from L1 to S1 can be seen (not judged): {total.blank}")
+    print(f"recognition: {share(total.recognized, total.films - total.blank)}")
     print(f"composite recognition: {share(total.composite, total.composite_films)}")
     print(
         f"numbering right {total.numbered_right}, wrong {total.numbered_wrong}, "

@@ -49,7 +49,8 @@ class CompactSegmenter:
         if first.film[_INVERTED] > 0:
             turned = np.asarray(pixels.max() - pixels, np.float32)
             again = self._look(turned, aspect, self._frames(turned, aspect))
-            if again.film[_LATERAL] >= first.film[_LATERAL] - 1:
+            # a white frame alone can look like an inverted film: the bodies decide
+            if _seen(again) >= 0.9 * _seen(first) and again.film[_INVERTED] < 0:
                 pixels, first = turned, again
                 flags.append("polarity_inverted")
         path = column(first.candidates)
@@ -91,7 +92,7 @@ class CompactSegmenter:
             _read(outputs, i, frame / np.array([1.0, aspect, 1.0]))
             for i, frame in enumerate(frames)
         ]
-        return max(looks, key=lambda look: sum(c.score for c in column(look.candidates)))
+        return max(looks, key=_seen)
 
     def _zoom(
         self,
@@ -129,6 +130,10 @@ class CompactSegmenter:
             float(sigmoid(film[_LATERAL])),
             tuple(flags),
         )
+
+
+def _seen(look: Look) -> float:
+    return sum(candidate.score for candidate in column(look.candidates))
 
 
 def _window(pixels: NDArray[np.float32], affine: FloatArray) -> NDArray[np.float32]:
