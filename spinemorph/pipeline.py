@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -37,6 +38,8 @@ from spinemorph.types import (
 
 #: Below this belief in a lateral lumbar film nothing is measured.
 LATERAL_LUMBAR = 0.5
+#: Below this confidence in the numbering, values that depend on a level are withheld.
+CERTAIN = 0.5
 NOT_LATERAL, UNCERTAIN = "not_lateral_lumbar", "numbering_uncertain"
 
 
@@ -104,7 +107,7 @@ class Pipeline:
             return self._study(
                 radiograph, LabeledSpine((), flags=segmentation.flags), (), (), (NOT_LATERAL,)
             )
-        spine = self._labeler.label(prepared, segmentation)
+        spine = self._label(prepared, segmentation)
         vertebrae, measurements, flags = self._measure(prepared, spine)
         if UNCERTAIN in spine.flags:
             measurements = tuple(_withheld(item) for item in measurements)
@@ -123,6 +126,21 @@ class Pipeline:
         flags = (*found.flags, "facing_disagrees") if disagrees else found.flags
         return replace(found, facing=side or radiograph.facing, flags=flags)
 
+    def _label(self, radiograph: Radiograph, segmentation: Segmentation) -> LabeledSpine:
+        """The named bodies; a low confidence is flagged whatever the labeler makes of it."""
+        spine = self._labeler.label(radiograph, segmentation)
+        name = self.options.labeler
+        if not isinstance(spine, LabeledSpine):
+            raise PluginError(
+                f"labeler {name!r} returned a {type(spine).__name__}, expected a LabeledSpine"
+            )
+        levels = [body.level for body in spine.vertebrae if body.level is not None]
+        if len(set(levels)) < len(levels):
+            raise PluginError(f"labeler {name!r} gave one level to two bodies: {', '.join(levels)}")
+        if levels and spine.numbering.confidence < CERTAIN and UNCERTAIN not in spine.flags:
+            return replace(spine, flags=(*spine.flags, UNCERTAIN))
+        return spine
+
     def _measure(
         self, radiograph: Radiograph, spine: LabeledSpine
     ) -> tuple[tuple[Vertebra, ...], tuple[Measurement, ...], tuple[str, ...]]:
@@ -130,7 +148,7 @@ class Pipeline:
         measurements: list[Measurement] = []
         flags: list[str] = []
         for plugin, postprocessor in self._postprocessors:
-            findings = postprocessor.process(radiograph, spine, provided)
+            findings = postprocessor.process(radiograph, spine, MappingProxyType(provided))
             if not isinstance(findings, Findings):
                 raise PluginError(
                     f"postprocessor {plugin.name!r} returned {type(findings).__name__}, not Findings"
@@ -192,6 +210,8 @@ def write_study(
 
     ReportError names the file that could not be written; a fault of a plugin keeps its traceback.
     """
+    if folder.is_symlink():
+        raise ReportError(f"{folder}: is a link; results are not written through links")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         part = Path(

@@ -310,3 +310,43 @@ def test_the_labeler_answers_with_a_spine():
     assert isinstance(labelled_study(lambda spine: spine).numbering, Numbering)
     empty = labelled_study(lambda spine: LabeledSpine(()))
     assert empty.vertebrae == ()
+
+
+def test_a_low_confidence_withholds_values_even_if_the_labeler_does_not_say_so():
+    found = labelled_study(
+        lambda spine: dataclasses.replace(spine, numbering=Numbering(0.3), flags=())
+    )
+    assert "numbering_uncertain" in found.flags
+    assert all(item.value is None for item in found.measurements if item.levels)
+
+
+def test_a_labeler_that_breaks_the_contract_is_named():
+    with pytest.raises(PluginError, match="'changed' returned a list"):
+        labelled_study(lambda spine: [])
+    with pytest.raises(PluginError, match="gave one level to two bodies"):
+        labelled_study(
+            lambda spine: dataclasses.replace(
+                spine, vertebrae=(spine.vertebrae[0], *spine.vertebrae[:2])
+            )
+        )
+
+
+def test_results_are_not_written_through_a_link_out_of_the_folder(film, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "film").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    pipeline = writing("one")
+    with pytest.raises(ReportError, match="is a link"):
+        pipeline.write(pipeline.analyze(film), tmp_path / "out" / "film")
+    assert files_in(tmp_path / "elsewhere") == []
+
+
+def test_a_postprocessor_cannot_change_what_others_provided():
+    class Vandal:
+        def process(self, radiograph, spine, provided):
+            provided["landmarks"] = None
+
+    with pytest.raises(TypeError):
+        postprocessing(
+            PostprocessorPlugin("mine", "A test", API, Vandal, needs=("landmarks",))
+        ).study_of(FILM.radiograph)

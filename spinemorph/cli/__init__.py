@@ -51,9 +51,8 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="spinemorph")
 def cli() -> None:
-    r"""Morphometry of lateral lumbar spine radiographs. Research use only, not a medical device.
+    """Morphometry of lateral lumbar spine radiographs. Research use only, not a medical device.
 
-    \b
     Exit codes: 0 all done, 1 nothing could be done, 2 wrong use, 3 some studies failed.
     """
 

@@ -96,7 +96,7 @@ def analyze(
     from spinemorph.pipeline import Options
     from spinemorph.read import find_films
 
-    films: dict[Path, None] = {}
+    films: dict[Path, Path] = {}
     outcomes: list[Outcome] = []
     for path in paths:
         try:
@@ -104,13 +104,14 @@ def analyze(
         except SpinemorphError as fault:
             outcomes.append(Outcome(Path(path), None, None, str(fault)))
             continue
-        films.update(dict.fromkeys(found))
+        for film in found:
+            films.setdefault(film.resolve(), film)
         outcomes += [Outcome(item.path, None, None, item.reason, skipped=True) for item in skipped]
     if choices["spacing"] is not None and len(films) > 1 and not spacing_for_all:
         raise UsageError(
             f"--spacing would be used for {len(films)} films: add --spacing-for-all if they share it"
         )
-    names = study_names(films)
+    names = study_names(films.values())
     jobs = [(path, output / name) for path, name in names.items()]
     if jobs:
         outcomes = run_batch(jobs, Options(**choices)) + outcomes
