@@ -111,7 +111,8 @@ def _bodies(
     plan: ImplantPlan,
 ) -> tuple[tuple[TrueBody, ...], tuple[TrueBody, ...]]:
     """Bodies that the film shows, and those on it of which too little can be seen."""
-    shown, hidden = [], []
+    shown: list[TrueBody] = []
+    hidden: list[TrueBody] = []
     for level in _DOWNWARD:
         found = silhouette(camera, placed[level], bones[level])
         if found is None:
