@@ -29,7 +29,7 @@ from spinemorph.types import (
 )
 
 #: A sacrum has to be this strong: everything is numbered from it.
-ACCEPTED_SACRUM: Final = 0.5
+ACCEPTED_SACRUM: Final = 0.42
 #: Below this posterior probability the numbering is called uncertain.
 CERTAIN: Final = 0.6
 #: An alternative less probable than this is not worth naming.
