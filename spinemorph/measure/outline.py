@@ -1,0 +1,158 @@
+"""The outline of one body in its own axes, and its signature: where it reaches in many directions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from spinemorph.types import FloatArray, Instance
+
+#: Bodies are looked at with this many pixels of height at most; finer than that adds only time.
+HEIGHT_PX: Final = 96.0
+#: Radius of the opening that takes osteophytes off, as part of the body's height.
+OPENING: Final = 0.12
+#: Directions of the signature in each quarter, degrees from the endplate's own direction.
+ANGLES: Final = (10.0, 25.0, 35.0, 45.0, 55.0, 65.0, 80.0)
+#: Quarters in the order of the corners: signs of forward and up.
+QUARTERS: Final = ((1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0))
+#: Parts of each side of the box that the profile gives the outline's mean distance of.
+PARTS: Final = 16
+#: A support point is the mean of the outline within this part of half the extent from the farthest.
+_NEAR: Final = 0.02
+_ROUNDS: Final = 4
+
+
+def contour_of(instance: Instance) -> FloatArray:
+    """Outer contour (n, 2) x, y of an instance in pixels of the film, along the edge of the mask."""
+    return contour(instance.mask) + [instance.box.left, instance.box.top]
+
+
+def contour(mask: NDArray[np.bool_]) -> FloatArray:
+    """Longest outer contour (n, 2) x, y of a mask, sub-pixel.
+
+    The chain of border pixels is smoothed by a Gaussian of 1.5 pixels and moved outward by half a pixel
+    along its larger component: border pixels of a straight edge lie that far inside on average.
+    """
+    chains, _ = cv2.findContours(
+        np.pad(mask.astype(np.uint8), 1), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    points = max(chains, key=len).reshape(-1, 2).astype(np.float64) - 1
+    if len(points) < 16:
+        return points
+    steps = np.arange(-5, 6)
+    weights = np.exp(-0.5 * (steps / 1.5) ** 2)
+    weights /= weights.sum()
+    smooth = sum(w * np.roll(points, s, axis=0) for w, s in zip(weights, steps, strict=True))
+    tangent = np.roll(smooth, -2, axis=0) - np.roll(smooth, 2, axis=0)
+    tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
+    outward = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1)
+    following = np.roll(smooth, -1, axis=0)
+    area = (smooth[:, 0] * following[:, 1] - smooth[:, 1] * following[:, 0]).sum()
+    side = 1.0 if area > 0 else -1.0
+    return np.asarray(smooth + side * 0.5 * outward * np.abs(outward).max(axis=1, keepdims=True))
+
+
+def outlines(instance: Instance, aspect: float) -> tuple[FloatArray, FloatArray]:
+    """Contours (n, 2), (m, 2) of a body in square pixels of the film: as it is, and opened.
+
+    Opening (erosion, then dilation) takes off what is thinner than the kernel; the body less its opening
+    is what osteophytes are sought in (figure 10 of the paper).
+    """
+    mask = instance.mask.astype(np.uint8)
+    height = float(np.sqrt(mask.sum() * aspect / 1.25))
+    shrink = min(1.0, HEIGHT_PX / max(height, 1.0))
+    rows = max(round(mask.shape[0] * aspect * shrink), 1)
+    columns = max(round(mask.shape[1] * shrink), 1)
+    step = np.array([mask.shape[1] / columns, mask.shape[0] * aspect / rows])
+    if (rows, columns) != mask.shape:
+        sized = cv2.resize(mask * np.uint8(255), (columns, rows), interpolation=cv2.INTER_AREA)
+        mask = (sized > 127).astype(np.uint8)
+        if not mask.any():
+            mask = np.ones_like(mask)
+    size = 2 * max(round(OPENING * height * shrink), 1) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    padded = np.pad(mask, size + 1)
+    opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, kernel)[
+        size + 1 : -size - 1, size + 1 : -size - 1
+    ]
+    origin = np.array([instance.box.left, instance.box.top * aspect])
+    corner = np.array([0.5, 0.5 * aspect])  # pixel centres are whole numbers, their edges are not
+    whole, smooth = (
+        (contour(part) + 0.5) * step - corner + origin
+        for part in (mask, opened if opened.any() else mask)
+    )
+    return whole, smooth
+
+
+def own_axes(
+    points: FloatArray, forward: FloatArray, up: FloatArray, *, top_only: bool
+) -> FloatArray:
+    """Rows forward and up (2, 2) of the body itself, from an outline and axes to start from.
+
+    Turned until the lines through its own support corners are level: those of both endplates, or
+    ``top_only`` (S1) of the upper one.
+    """
+    axes = np.stack([forward, up])
+    diagonals = np.array(QUARTERS) / np.sqrt(2)
+    for _ in range(_ROUNDS):
+        unit, _, half = in_box(points @ axes.T)
+        ends = support(unit, diagonals) * half
+        across = ends[0] - ends[1]
+        if not top_only:
+            across = across + ends[2] - ends[3]
+        angle = float(np.arctan2(across[1], across[0]))
+        cos, sin = np.cos(angle), np.sin(angle)
+        axes = np.array([[cos, sin], [-sin, cos]]) @ axes
+    return axes
+
+
+def in_box(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Points (n, 2) in their own box, -1 to 1; its centre (2,) and half its size (2,)."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    half = np.maximum((high - low) / 2, 1e-9)
+    centre = (high + low) / 2
+    return (points - centre) / half, centre, half
+
+
+def support(points: FloatArray, directions: FloatArray) -> FloatArray:
+    """Support points (k, 2) of an outline (n, 2) in unit ``directions`` (k, 2)."""
+    reach = points @ directions.T
+    near = (reach >= reach.max(axis=0) - _NEAR).astype(np.float64)
+    return np.asarray((near.T @ points) / near.sum(axis=0)[:, None])
+
+
+def signature(whole: FloatArray, opened: FloatArray) -> FloatArray:
+    """Support points (2, 4, k, 2) of both outlines, by quarter and angle, each quarter folded onto
+    the superior anterior one. Both outlines in the box of the opened one.
+    """
+    radians = np.radians(ANGLES)
+    first = np.stack([np.cos(radians), np.sin(radians)], axis=1)
+    return np.array(
+        [
+            [support(points * np.array(signs), first) for signs in QUARTERS]
+            for points in (whole, opened)
+        ]
+    )
+
+
+def profile(points: FloatArray) -> FloatArray:
+    """Mean place (4, PARTS) of an outline (n, 2) in its box along the front, the back, the top and the
+    bottom, in equal parts from back to front or from bottom to top; empty parts from their neighbours.
+    """
+    part = np.clip(((points + 1) * (PARTS / 2)).astype(int), 0, PARTS - 1)
+    rows = []
+    for across, along in ((0, 1), (1, 0)):
+        for side in (1.0, -1.0):
+            use = points[:, across] * side > 0
+            counts = np.bincount(part[use, along], minlength=PARTS)
+            sums = np.bincount(part[use, along], points[use, across], minlength=PARTS)
+            filled = counts > 0
+            means = sums / np.maximum(counts, 1)
+            if filled.any() and not filled.all():
+                at = np.arange(PARTS)
+                means = np.interp(at, at[filled], means[filled])
+            rows.append(means)
+    return np.array(rows)
