@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -30,8 +30,8 @@ def contour_of(instance: Instance) -> FloatArray:
     return contour(instance.mask) + [instance.box.left, instance.box.top]
 
 
-def contour(mask: NDArray[np.bool_]) -> FloatArray:
-    """Longest outer contour (n, 2) x, y of a mask, sub-pixel.
+def contour(mask: NDArray[Any]) -> FloatArray:
+    """Longest outer contour (n, 2) x, y of a mask (bool or 0 and 1), sub-pixel.
 
     The chain of border pixels is smoothed by a Gaussian of 1.5 pixels and moved outward by half a pixel
     along its larger component: border pixels of a straight edge lie that far inside on average.
