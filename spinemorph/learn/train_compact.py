@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import torch
@@ -152,15 +152,22 @@ class Training:
         torch.set_num_threads(settings.threads)
         source = Windows(settings.network, settings.pool, settings.seed)
         loader = torch.utils.data.DataLoader(
-            source, batch_size=settings.batch, num_workers=1, prefetch_factor=6
+            source,
+            batch_size=settings.batch,
+            num_workers=1,
+            prefetch_factor=6,
+            multiprocessing_context="spawn",
         )
-        log = (settings.run / "log.csv").open("a")
+        with (settings.run / "log.csv").open("a") as log:
+            self._steps(loader, log)
+
+    def _steps(self, loader: Any, log: TextIO) -> None:
+        """Step until the budget is spent; a line in the log every 100 steps, a save every 150 s."""
         sums: dict[str, float] = {}
         saved = last = time.monotonic()
         self.network.train()
         for batch in loader:
-            parts = self.step(batch)
-            for name, value in parts.items():
+            for name, value in self.step(batch).items():
                 sums[name] = sums.get(name, 0.0) + value
             now = time.monotonic()
             self.elapsed += now - last
@@ -169,10 +176,11 @@ class Training:
                 row = " ".join(f"{name}={value / 100:.4f}" for name, value in sums.items())
                 print(f"{self.steps},{self.elapsed:.0f},{row}", file=log, flush=True)
                 sums = {}
-            if now - saved > 150 or self.elapsed > 60 * settings.minutes:
+            spent = self.elapsed > 60 * self.settings.minutes
+            if spent or now - saved > 150:
                 self.save()
                 saved = now
-            if self.elapsed > 60 * settings.minutes:
+            if spent:
                 return
 
 

@@ -58,6 +58,7 @@ def test_losses_name_their_parts(pool: Path) -> None:
     assert set(parts) == {"corners", "distance", "masks", "validity"}
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the exporter's own, of torch
 def test_a_run_is_taken_up_and_exported(pool: Path, tmp_path: Path) -> None:
     for network in ("finder", "refiner"):
         run = tmp_path / network
