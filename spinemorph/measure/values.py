@@ -12,6 +12,8 @@ from spinemorph.types import FloatArray, Measurement
 
 #: Flags of the film that stand beside every length.
 SCALE_FLAGS = ("detector_scale", "unknown_scale", "estimated_scale", "magnification_underestimated")
+#: Flags of a body that stand beside every value of its level.
+BODY_FLAGS = ("corner_uncertain", "cut_by_edge", "low_score", "gap_in_column")
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,5 @@ class Quantity:
         for level in levels:
             body = landmarks.at(level)
             if body is not None:
-                flags += [
-                    f for f in body.flags if f in ("corner_uncertain", "cut_by_edge", "low_score")
-                ]
+                flags += [flag for flag in body.flags if flag in BODY_FLAGS]
         return flags
