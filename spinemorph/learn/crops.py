@@ -46,7 +46,7 @@ def crop_samples(film: PooledFilm, rng: Generator) -> list[CropSample]:
             continue
         if level in ("T9", "T10") or (level == "T11" and rng.random() < 0.5):
             continue
-        repeats = 2 if level == "S1" else 1
+        repeats = 3 if level == "S1" else 1
         for _ in range(repeats):
             negative = rng.random() < NEGATIVE
             samples.append(_negative(film, i, rng) if negative else _positive(film, i, rng))

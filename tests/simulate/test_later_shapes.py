@@ -9,6 +9,7 @@ from spinemorph.simulate.anatomy_source import load_anatomy
 from spinemorph.simulate.bones import BoneSettings
 from spinemorph.simulate.cortex import Cortex, cortex
 from spinemorph.simulate.film import film_geometry, simulate_film
+from spinemorph.simulate.meshes import CORTEX_MIDDLE, Placed
 from spinemorph.simulate.pose import PoseSettings
 from spinemorph.simulate.settings import Settings
 from spinemorph.simulate.shape import ShapeSettings, _lip, shape_bones
@@ -107,3 +108,13 @@ def test_a_film_with_all_of_it_is_reproducible(bones):
     assert np.array_equal(first.pixels, again.pixels)
     other = simulate_film(bones, Settings(), 3, (256, 160))
     assert not np.array_equal(first.pixels, other.pixels)
+
+
+def test_a_reader_marks_the_middle_of_the_cortex():
+    corners = np.array([[17.0, 14.0], [-17.0, 14.0], [17.0, -14.0], [-17.0, -14.0]])
+    turn = np.eye(3)
+    body = Placed("L3", turn, np.zeros(3), corners, 40.0)
+    inside = np.abs(body.corner_points()) - np.abs(body.read_points())
+    assert np.allclose(inside[:, [0, 2]], CORTEX_MIDDLE)
+    sacrum = Placed("S1", turn, np.zeros(3), corners, 40.0)
+    assert np.array_equal(sacrum.read_points(), sacrum.corner_points())
