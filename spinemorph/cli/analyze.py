@@ -83,6 +83,20 @@ def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ..
     callback=_formats,
     help="Files to write.",
 )
+@click.option(
+    "--language",
+    type=click.Choice(["en", "de"]),
+    default="en",
+    show_default=True,
+    help="Language of the reports.",
+)
+@click.option(
+    "--page",
+    type=click.Choice(["a4", "letter"]),
+    default="a4",
+    show_default=True,
+    help="Page size of the PDF.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Results on stdout as JSON.")
 def analyze(
     paths: tuple[str, ...], output: Path, spacing_for_all: bool, as_json: bool, **choices: Any
