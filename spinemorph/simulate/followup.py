@@ -14,7 +14,7 @@ import numpy as np
 from spinemorph.simulate.film import _bodies, _measurements, _render, _scene
 from spinemorph.simulate.framing import frame
 from spinemorph.simulate.implants import ImplantPlan
-from spinemorph.simulate.meshes import Anatomy, Camera, Placed
+from spinemorph.simulate.meshes import Anatomy, Placed
 from spinemorph.simulate.settings import Settings
 from spinemorph.simulate.truth import SimulatedFilm, Truth
 from spinemorph.types import FloatArray
@@ -93,18 +93,6 @@ def follow_up_geometry(
         inverted=False,
         measurements=_measurements(camera, now) if lateral else (),
     )
-
-
-def corners_after(
-    anatomy: Anatomy, settings: Settings, seed: int, changes: Sequence[SegmentChange] = ()
-) -> tuple[dict[str, FloatArray], Camera]:
-    """Corners (4, 2) by level on the camera of the first film, after ``changes``, and that camera.
-
-    The difference to those without changes is what the spine itself did, whatever the later film shows.
-    """
-    _, placed, _, camera, _ = _scene(anatomy, settings, np.random.default_rng(seed), None)
-    now = changed(placed, changes)
-    return {level: camera.project(bone.read_points())[:, :2] for level, bone in now.items()}, camera
 
 
 def changed(placed: Mapping[str, Placed], changes: Sequence[SegmentChange]) -> dict[str, Placed]:
