@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from spinemorph.anatomy import LEVELS_UPWARD
 from spinemorph.compare.types import ImplantEvent
 from spinemorph.types import Implant, Study
 
 #: Below this score an implant is too weakly seen to be called new or gone.
 SURE: Final = 0.5
-#: Implants whose levels say where they are; a rod or plate spans levels that differ from film to film.
-_PLACED: Final = ("cage", "screw", "cement", "body_replacement")
+#: Implants over several levels, which differ from film to film by what is seen of them.
+_LONG: Final = ("rod", "plate")
+_FIXATION: Final = ("screw", *_LONG)
 
 
 def matched(before: Study, after: Study) -> dict[str, str]:
@@ -33,29 +35,38 @@ def matched(before: Study, after: Study) -> dict[str, str]:
 def events_of(studies: Sequence[Study]) -> tuple[ImplantEvent, ...]:
     """What appears and vanishes from each film to the next, once for a category and place.
 
-    Screws of both sides hide each other, so a level counts and not how many screws are seen on it.
+    A level counts and not how many screws are seen on it: those of both sides hide each other. Screws,
+    rods and plates of one place belong together: one of them alone that a film does not show is more
+    likely hidden than removed.
     """
-    found = []
+    found: list[ImplantEvent] = []
     for film in range(1, len(studies)):
         before, after = studies[film - 1], studies[film]
-        visible = ({v.level for v in before.vertebrae}, {v.level for v in after.vertebrae})
-        for kind, new, old, seen in (
-            ("appeared", after, before, visible[0]),
-            ("vanished", before, after, visible[1]),
-        ):
-            places: dict[tuple[str, tuple[str, ...]], float] = {}
-            for implant in new.implants:
-                if any(_alike(implant, other) for other in old.implants):
-                    continue
-                if implant.score < SURE or not set(implant.levels) <= seen:
-                    continue
-                place = implant.category, implant.levels
-                places[place] = max(places.get(place, 0.0), implant.score)
-            found += [
-                ImplantEvent(kind, category, levels, film, score)  # type: ignore[arg-type]
-                for (category, levels), score in places.items()
-            ]
+        found += [
+            ImplantEvent("appeared", *place, film, score) for place, score in _new(before, after)
+        ]
+        found += [
+            ImplantEvent("vanished", *place, film, score) for place, score in _new(after, before)
+        ]
     return tuple(found)
+
+
+def _new(old: Study, new: Study) -> list[tuple[tuple[str, tuple[str, ...]], float]]:
+    """Category and levels of what only ``new`` shows, with the best score."""
+    seen = {v.level for v in old.vertebrae if v.level}
+    places: dict[tuple[str, tuple[str, ...]], float] = {}
+    for implant in new.implants:
+        if implant.score < SURE or not implant.levels or not set(implant.levels) <= seen:
+            continue
+        if any(_same_construct(implant, other) for other in old.implants):
+            continue
+        place = implant.category, implant.levels
+        if implant.category in _LONG:
+            parts = [i for i in new.implants if i.category == implant.category and i.score >= SURE]
+            levels = {level for part in parts for level in part.levels}
+            place = implant.category, tuple(x for x in reversed(LEVELS_UPWARD) if x in levels)
+        places[place] = max(places.get(place, 0.0), implant.score)
+    return list(places.items())
 
 
 def first_with(studies: Sequence[Study]) -> int | None:
@@ -79,6 +90,12 @@ def reached(events: Sequence[ImplantEvent], first: int, last: int) -> set[str]:
 def _alike(one: Implant, other: Implant) -> bool:
     if one.category != other.category:
         return False
-    if one.category in _PLACED:
-        return one.levels == other.levels
-    return bool(set(one.levels) & set(other.levels))
+    if one.category in _LONG:
+        return bool(set(one.levels) & set(other.levels))
+    return one.levels == other.levels
+
+
+def _same_construct(one: Implant, other: Implant) -> bool:
+    if one.category in _FIXATION and other.category in _FIXATION:
+        return bool(set(one.levels) & set(other.levels))
+    return _alike(one, other)
