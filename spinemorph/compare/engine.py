@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 from spinemorph.compare.alignment import align
@@ -88,7 +89,7 @@ def compare_studies(
         options=options,
         surgery=surgery,
     )
-    return summary_of(comparison)
+    return replace(comparison, summary=summary_of(comparison))
 
 
 def _changes(
