@@ -27,6 +27,7 @@ ALLOWED = {
     "__init__": {"hookspecs"},
     "__main__": {"cli"},
     "anatomy": set(),
+    "compare": {"report"},
     "errors": set(),
     "evaluate": {"data", "report"},
     "flags": set(),
@@ -36,7 +37,7 @@ ALLOWED = {
     "types": {"anatomy"},
 }
 #: The command line fronts the pipeline and the tools that are no part of it.
-COMMAND_LINE = {"data", "evaluate", "pipeline", "plugins", "read", "report", "simulate"}
+COMMAND_LINE = {"compare", "data", "evaluate", "pipeline", "plugins", "read", "report", "simulate"}
 
 
 def modules() -> list[Path]:

@@ -147,7 +147,7 @@ def _cell(value: Any) -> str:
         return f"{value:.6g}"
     text = str(value)
     # a cell that a spreadsheet would run as a formula is text
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _film(comparison: Comparison, film: int) -> dict[str, Any]:

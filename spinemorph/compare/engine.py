@@ -80,7 +80,7 @@ def compare_studies(
             ComparedFilm(given, (day := date_of(study.source)), _days(day, surgery), shift)
             for given, study, shift in zip(order, ordered, shifts, strict=True)
         ),
-        checks=tuple(dict.fromkeys(checks)),
+        checks=_gathered(checks),
         changes=tuple(changes),
         events=events,
         alignments=tuple(found for found in alignments if found is not None),
@@ -90,6 +90,14 @@ def compare_studies(
         surgery=surgery,
     )
     return replace(comparison, summary=summary_of(comparison))
+
+
+def _gathered(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """What was found the same of several films is said once."""
+    films: dict[tuple[str, str], set[int]] = {}
+    for check in checks:
+        films.setdefault((check.code, check.detail), set()).update(check.films)
+    return tuple(Check(code, tuple(sorted(of)), detail) for (code, detail), of in films.items())
 
 
 def _changes(

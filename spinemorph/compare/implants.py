@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from spinemorph.anatomy import LEVELS_UPWARD
@@ -55,18 +56,26 @@ def _new(old: Study, new: Study) -> list[tuple[tuple[str, tuple[str, ...]], floa
     """Category and levels of what only ``new`` shows, with the best score."""
     seen = {v.level for v in old.vertebrae if v.level}
     places: dict[tuple[str, tuple[str, ...]], float] = {}
-    for implant in new.implants:
+    for implant in _joined(new.implants):
         if implant.score < SURE or not implant.levels or not set(implant.levels) <= seen:
             continue
         if any(_same_construct(implant, other) for other in old.implants):
             continue
         place = implant.category, implant.levels
-        if implant.category in _LONG:
-            parts = [i for i in new.implants if i.category == implant.category and i.score >= SURE]
-            levels = {level for part in parts for level in part.levels}
-            place = implant.category, tuple(x for x in reversed(LEVELS_UPWARD) if x in levels)
         places[place] = max(places.get(place, 0.0), implant.score)
     return list(places.items())
+
+
+def _joined(implants: Sequence[Implant]) -> list[Implant]:
+    """Rods and plates are often found in pieces: those of a category become one."""
+    found = [item for item in implants if item.category not in _LONG]
+    for category in _LONG:
+        parts = [item for item in implants if item.category == category and item.score >= SURE]
+        if parts:
+            levels = {level for part in parts for level in part.levels}
+            named = tuple(level for level in reversed(LEVELS_UPWARD) if level in levels)
+            found.append(replace(max(parts, key=lambda part: part.score), levels=named))
+    return found
 
 
 def first_with(studies: Sequence[Study]) -> int | None:
@@ -82,7 +91,7 @@ def reached(events: Sequence[ImplantEvent], first: int, last: int) -> set[str]:
     return {
         level
         for event in events
-        if event.kind == "appeared" and first < event.film <= last
+        if event.kind == "appeared" and event.category != "rod" and first < event.film <= last
         for level in event.levels
     }
 
