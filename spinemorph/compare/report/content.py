@@ -55,7 +55,8 @@ def comparison_content(comparison: Comparison, words: Words, page: str = "a4") -
         if (found := overlay_picture(comparison, film, words, room / 2 - 6, OVERLAY_HEIGHT))
     ]
     blink = blink_pictures(comparison, last, words, room / 2 - 6, OVERLAY_HEIGHT)
-    checks = [check for check in comparison.checks if check.code not in STOPPING]
+    said = (*STOPPING, "rescaled_by_bodies")  # scales have a line of their own
+    checks = [check for check in comparison.checks if check.code not in said]
     return {
         "language": words.language,
         "title": title,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinemorph.compare.report.canvas import HEIGHT, Canvas, aligned, side_by_side
 from spinemorph.compare.types import Comparison
@@ -21,6 +22,8 @@ BACKGROUND: Final = "#0a0a0a"
 BEFORE, AFTER = (0.34, 0.71, 0.91), (0.90, 0.62, 0.00)
 CHIP: Final = (0.92, 0.92, 0.92)
 GAP: Final = 8.0
+#: Room above the films for their dates.
+HEAD: Final = 13.0
 _BARS_MM: Final = (50, 20, 10)
 
 
@@ -41,6 +44,7 @@ def films_picture(
 ) -> Picture:
     """``films`` side by side at one scale, with endplates, implants and the angle of lordosis."""
     each = (width - GAP * (len(films) - 1)) / len(films)
+    height, whole = height - HEAD, height
     canvases = side_by_side(comparison, each / height)
     scale = height / HEIGHT
     parts = []
@@ -55,16 +59,16 @@ def films_picture(
         drawing = draw(canvas.study, view, words)
         paint(drawing, Frame(view, scale, 1.0, 0.0, 0.0, each, height), pen)
         title = film_title(comparison, film, words)
-        chip = pen.text_width(title, 8.0) + 9
-        pen.chip((chip / 2 + 4, 11.0), title, 8.0, CHIP, chip)
         _scale_bar(pen, canvas.study, scale, each, height, words)
         inside += pen.parts
-        parts.append(svg.element("svg", *inside, x=left, y=0, width=each, height=height))
+        size = 8.0 * min(1.0, each / svg.text_width(title, 8.0))
+        parts.append(svg.text(title, left, 8.5, size, bold=True))
+        parts.append(svg.element("svg", *inside, x=left, y=HEAD, width=each, height=height))
     alt = words("comparison.films_alt", films="; ".join(_said(comparison, f, words) for f in films))
     kinds = ("contour", "superior", "inferior", "cobb", "implant")
     legend = tuple((svg.colour(STYLES[kind].colour), words(f"legend.{kind}")) for kind in kinds)
     note = words("comparison.films_note")
-    return Picture(svg.document(width, height, *parts, label=alt), width, height, alt, note, legend)
+    return Picture(svg.document(width, whole, *parts, label=alt), width, whole, alt, note, legend)
 
 
 def overlay_picture(
@@ -79,9 +83,10 @@ def overlay_picture(
     before, after = pair
     inside = [svg.element("rect", width=width, height=height, fill=BACKGROUND)]
     if before.picture is not None and after.picture is not None:
-        both = (before.picture.astype(np.uint16) + after.picture) // 2
+        later = _alike(after.picture, before.picture)
+        both = (before.picture.astype(np.uint16) + later) // 2
         # blue, green, red: the earlier film alone is blue, the later one alone is orange
-        mixed = np.stack([before.picture, both.astype(np.uint8), after.picture], axis=2)
+        mixed = np.stack([before.picture, both.astype(np.uint8), later], axis=2)
         inside.append(svg.image(mixed, 0, 0, width, height))
     elif (shown := before.picture if before.picture is not None else after.picture) is not None:
         inside.append(svg.image(shown, 0, 0, width, height))
@@ -127,6 +132,17 @@ def blink_pictures(
             Picture(svg.document(width, height, picture, label=title), width, height, title)
         )
     return found[0], found[1]
+
+
+def _alike(picture: NDArray[np.uint8], like: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """``picture`` with the brightness and contrast of ``like``, where both show anything."""
+    shared = (picture > 0) & (like > 0)
+    if shared.sum() < 100:
+        return picture
+    own, other = picture[shared].astype(float), like[shared].astype(float)
+    gain = np.clip(other.std() / max(own.std(), 1.0), 0.5, 2.0)
+    moved = (picture - own.mean()) * gain + other.mean()
+    return np.where(picture > 0, np.clip(moved, 1, 255), 0).astype(np.uint8)
 
 
 def film_title(comparison: Comparison, film: int, words: Words) -> str:

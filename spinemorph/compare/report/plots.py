@@ -88,7 +88,8 @@ def _plot(
 ) -> Picture:
     name, levels, unit = what
     width, height = size
-    title = f"{words.measure(name)} {'/'.join(levels)}{words.unit(unit).replace(chr(160), ' ')}"
+    shown = words.unit(unit).strip("\N{NO-BREAK SPACE} ")
+    title = f"{words.measure(name)} {'/'.join(levels)}" + (f" ({shown})" if shown else "")
     days = [point.day for point in points]
     marks = list(days)
     surgery = comparison.surgery
@@ -131,7 +132,7 @@ def _plot(
                 "circle", cx=at, cy=y(point.value), r=2.3, fill=fill, stroke=ink, stroke_width=0.9
             )
         )
-    parts += _dates(days, x, height, words)
+    parts += _dates(days, x, size, words)
     said = ", ".join(
         words(
             "comparison.plot_point",
@@ -152,14 +153,15 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _dates(
-    days: list[dt.date], x: Callable[[dt.date], float], height: float, words: Words
+    days: list[dt.date], x: Callable[[dt.date], float], size: tuple[float, float], words: Words
 ) -> list[str]:
     """The dates below their points, as many as do not touch."""
+    width, height = size
     parts, end = [], -np.inf
     for day in days:
         text = words.date(day.isoformat())
         half = svg.text_width(text, 5.8) / 2
-        at = x(day)
+        at = min(x(day), width - half)
         if at - half > end + 3:
             parts.append(svg.text(text, at, height - 4, 5.8, anchor="middle", opacity=0.75))
             end = at + half
