@@ -31,9 +31,9 @@ from spinemorph.types import (
     Measurement,
     Numbering,
     Radiograph,
+    Region,
     Segmentation,
     Study,
-    Vertebra,
 )
 
 #: Below this belief in a lateral lumbar film nothing is measured.
@@ -104,14 +104,14 @@ class Pipeline:
         prepared = prepare(radiograph, contrast=self.options.contrast)
         segmentation = self._segment(prepared)
         if segmentation.lateral_lumbar is not None and segmentation.lateral_lumbar < LATERAL_LUMBAR:
-            return self._study(
-                radiograph, LabeledSpine((), flags=segmentation.flags), (), (), (NOT_LATERAL,)
-            )
+            nothing = LabeledSpine((), flags=segmentation.flags)
+            return self._study(radiograph, nothing, Findings(flags=(NOT_LATERAL,)))
         spine = self._label(prepared, segmentation)
-        vertebrae, measurements, flags = self._measure(prepared, spine)
+        findings = self._measure(prepared, spine)
         if UNCERTAIN in spine.flags:
-            measurements = tuple(_withheld(item) for item in measurements)
-        return self._study(radiograph, spine, vertebrae, measurements, flags)
+            withheld = tuple(_withheld(item) for item in findings.measurements)
+            findings = replace(findings, measurements=withheld)
+        return self._study(radiograph, spine, findings)
 
     def _segment(self, radiograph: Radiograph) -> Segmentation:
         found = checked_segmentation(
@@ -141,12 +141,12 @@ class Pipeline:
             return replace(spine, flags=(*spine.flags, UNCERTAIN))
         return spine
 
-    def _measure(
-        self, radiograph: Radiograph, spine: LabeledSpine
-    ) -> tuple[tuple[Vertebra, ...], tuple[Measurement, ...], tuple[str, ...]]:
+    def _measure(self, radiograph: Radiograph, spine: LabeledSpine) -> Findings:
+        """What all postprocessors found, as one."""
         provided: dict[str, Any] = {}
         measurements: list[Measurement] = []
         flags: list[str] = []
+        regions: list[Region] = []
         for plugin, postprocessor in self._postprocessors:
             findings = postprocessor.process(radiograph, spine, MappingProxyType(provided))
             if not isinstance(findings, Findings):
@@ -161,19 +161,14 @@ class Pipeline:
             provided.update(findings.provided)
             measurements += findings.measurements
             flags += findings.flags
-        landmarks = provided.get("landmarks")
-        bodies = () if landmarks is None else landmarks.bodies
-        return tuple(body.vertebra() for body in bodies), tuple(measurements), tuple(flags)
+            regions += findings.regions
+        return Findings(tuple(measurements), provided, tuple(flags), tuple(regions))
 
-    def _study(
-        self,
-        radiograph: Radiograph,
-        spine: LabeledSpine,
-        vertebrae: tuple[Vertebra, ...],
-        measurements: tuple[Measurement, ...],
-        flags: tuple[str, ...],
-    ) -> Study:
-        every = dict.fromkeys((*radiograph.flags, *spine.flags, *flags))
+    def _study(self, radiograph: Radiograph, spine: LabeledSpine, findings: Findings) -> Study:
+        every = dict.fromkeys((*radiograph.flags, *spine.flags, *findings.flags))
+        landmarks = findings.provided.get("landmarks")
+        bodies = () if landmarks is None else landmarks.bodies
+        vertebrae = tuple(body.vertebra() for body in bodies)
         image = ImageInfo(
             radiograph.rows, radiograph.columns, spine.facing, radiograph.spacing, radiograph.aspect
         )
@@ -192,10 +187,11 @@ class Pipeline:
                 )
                 for item in spine.implants
             ),
-            measurements,
+            findings.measurements,
             spine.numbering if vertebrae else Numbering(0.0),
             tuple(every),
             {**self._manifest, "analyzed_at": now},
+            findings.regions,
         )
 
     def write(self, analysis: Analysis, folder: Path) -> list[Path]:

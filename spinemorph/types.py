@@ -322,6 +322,26 @@ class Implant:
     score: float
 
 
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A part of the film that a postprocessor found, for drawing: ``contour`` (n, 2), closed, in pixels
+    of the original image. ``name`` says what it is (``disc_space``, ``osteophyte``); ``site`` where on
+    the body, where that matters.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    contour: FloatArray
+    site: str | None = None
+
+    def __post_init__(self) -> None:
+        contour = frozen_array(self.contour, np.float64, (None, 2), f"contour of {self.name}")
+        if len(contour) < 3 or not np.isfinite(contour).all():
+            raise ValueError(f"{self.name}: a contour needs at least 3 finite points")
+        object.__setattr__(self, "contour", contour)
+        object.__setattr__(self, "levels", tuple(self.levels))
+
+
 @dataclass(frozen=True)
 class ImageInfo:
     """Geometry of the film."""
@@ -345,6 +365,7 @@ class Study:
     numbering: Numbering
     flags: tuple[str, ...]
     manifest: Mapping[str, Any]
+    regions: tuple[Region, ...] = ()
 
     def find(
         self, name: str, levels: tuple[str, ...] | None = None, site: str | None = None
