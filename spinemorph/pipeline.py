@@ -17,7 +17,7 @@ import numpy as np
 
 from spinemorph import __version__
 from spinemorph.contract import checked_segmentation
-from spinemorph.errors import PluginError, ReportError
+from spinemorph.errors import PluginError, ReportError, UsageError
 from spinemorph.hookspecs import Findings, ReportWriterPlugin
 from spinemorph.plugins import Plugins
 from spinemorph.preprocess import prepare
@@ -45,7 +45,11 @@ NOT_LATERAL, UNCERTAIN = "not_lateral_lumbar", "numbering_uncertain"
 
 @dataclass(frozen=True)
 class Options:
-    """What the caller may choose; ``spacing`` is (row, column) in mm for every film."""
+    """What the caller may choose; ``spacing`` is (row, column) in mm for every film.
+
+    ``femoral_heads``: x, y of the centre of one or both femoral heads in pixels of the film; they
+    replace what a model found.
+    """
 
     segmenter: str = "compact"
     weights: Path | None = None
@@ -55,6 +59,7 @@ class Options:
     facing: Literal["auto", "left", "right"] = "auto"
     contrast: Literal["none", "equalize"] = "none"
     formats: tuple[str, ...] = ("pdf", "json", "csv", "png")
+    femoral_heads: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,12 +139,31 @@ class Pipeline:
             raise PluginError(
                 f"labeler {name!r} returned a {type(spine).__name__}, expected a LabeledSpine"
             )
+        spine = self._with_femoral_heads(spine, segmentation, radiograph)
         levels = [body.level for body in spine.vertebrae if body.level is not None]
         if len(set(levels)) < len(levels):
             raise PluginError(f"labeler {name!r} gave one level to two bodies: {', '.join(levels)}")
         if levels and spine.numbering.confidence < CERTAIN and UNCERTAIN not in spine.flags:
             return replace(spine, flags=(*spine.flags, UNCERTAIN))
         return spine
+
+    def _with_femoral_heads(
+        self, spine: LabeledSpine, segmentation: Segmentation, radiograph: Radiograph
+    ) -> LabeledSpine:
+        """The heads that the caller gave, else those of the labeler, else those of the segmenter."""
+        given = self.options.femoral_heads
+        if given is None:
+            found = spine.femoral_heads
+            return replace(
+                spine, femoral_heads=segmentation.femoral_heads if found is None else found
+            )
+        for x, y in given:
+            if not (0 <= x < radiograph.columns and 0 <= y < radiograph.rows):
+                raise UsageError(
+                    f"femoral head at {x:g}, {y:g} lies outside the film of {radiograph.columns} x "
+                    f"{radiograph.rows} pixels (x to the right, y down)"
+                )
+        return replace(spine, femoral_heads=given, flags=(*spine.flags, "femoral_heads_given"))
 
     def _measure(self, radiograph: Radiograph, spine: LabeledSpine) -> Findings:
         """What all postprocessors found, as one."""
@@ -192,6 +216,7 @@ class Pipeline:
             tuple(every),
             {**self._manifest, "analyzed_at": now},
             findings.regions,
+            spine.femoral_heads,
         )
 
     def write(self, analysis: Analysis, folder: Path) -> list[Path]:

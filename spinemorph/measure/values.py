@@ -66,6 +66,14 @@ class Quantity:
             flags=flags,
         )
 
+    def missing(
+        self, levels: tuple[str, ...], reason: str, *, flags: Sequence[str] = ()
+    ) -> Measurement:
+        """No value, and why."""
+        return Measurement(
+            self.name, levels, None, self.unit, self.definition, flags=tuple(flags), reason=reason
+        )
+
     def _reason(
         self, landmarks: Landmarks, levels: tuple[str, ...], draws: FloatArray
     ) -> str | None:

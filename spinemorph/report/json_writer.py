@@ -27,6 +27,7 @@ from spinemorph.types import (
     Source,
     Study,
     Vertebra,
+    femoral_head_centres,
 )
 
 SCHEMA: Final = "spinemorph/study/1"
@@ -71,6 +72,9 @@ def study_to_dict(study: Study) -> dict[str, Any]:
             }
             for implant in study.implants
         ],
+        "femoral_heads": (
+            None if study.femoral_heads is None else _contour_to_list(study.femoral_heads)
+        ),
         "regions": [
             {
                 "name": region.name,
@@ -126,6 +130,7 @@ def study_from_dict(document: Mapping[str, Any]) -> Study:
                 )
                 for item in document.get("regions") or ()
             ),
+            femoral_heads=femoral_head_centres(document.get("femoral_heads")),
         )
     except KeyError as error:
         raise ReadError(f"not a valid study: {error} is missing") from error
