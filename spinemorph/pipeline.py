@@ -163,7 +163,8 @@ class Pipeline:
                     f"femoral head at {x:g}, {y:g} lies outside the film of {radiograph.columns} x "
                     f"{radiograph.rows} pixels (x to the right, y down)"
                 )
-        return replace(spine, femoral_heads=given, flags=(*spine.flags, "femoral_heads_given"))
+        heads = np.array(given)
+        return replace(spine, femoral_heads=heads, flags=(*spine.flags, "femoral_heads_given"))
 
     def _measure(self, radiograph: Radiograph, spine: LabeledSpine) -> Findings:
         """What all postprocessors found, as one."""

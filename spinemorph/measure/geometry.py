@@ -161,15 +161,31 @@ def mid_plane(corners: FloatArray) -> FloatArray:
     return 0.5 * (anterior - posterior)
 
 
+def bisectrix(upper: FloatArray, lower: FloatArray) -> FloatArray:
+    """Unit vector of the bisector of two mid-planes, toward the front (Frobin 1997)."""
+    return unit(unit(mid_plane(upper)) + unit(mid_plane(lower)))
+
+
 def disc_height_frobin(upper: FloatArray, lower: FloatArray) -> FloatArray:
     """Ventral disc height over the mean depth of the cranial body (Frobin 1997), uncorrected.
 
     The facing anterior corners, measured perpendicular to the bisector of the two mid-planes.
     """
-    normal = perpendicular(unit(unit(mid_plane(upper)) + unit(mid_plane(lower))))
+    normal = perpendicular(bisectrix(upper, lower))
     ventral = dot(upper[..., INFERIOR_ANTERIOR, :] - lower[..., SUPERIOR_ANTERIOR, :], normal)
     superior, inferior = vertebral_depths(upper)
     return ventral / (0.5 * (superior + inferior))
+
+
+def displacement_frobin(upper: FloatArray, lower: FloatArray) -> FloatArray:
+    """Dorsoventral displacement over the mean depth of the cranial body (Frobin 1997), uncorrected.
+
+    Distance of the centres of the two bodies along the bisector of their mid-planes; positive when
+    the upper body is anterior.
+    """
+    superior, inferior = vertebral_depths(upper)
+    offset = dot(upper.mean(axis=-2) - lower.mean(axis=-2), bisectrix(upper, lower))
+    return offset / (0.5 * (superior + inferior))
 
 
 def slip(upper: FloatArray, lower: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -52,7 +52,10 @@ class Pelvis:
         if spine.femoral_heads is None:
             wanted = ((INCIDENCE, ("S1",)), (TILT, ("S1",)), (L1_ANGLE, ("L1", "S1")))
             return Findings(
-                tuple(quantity.missing(levels, "no_femoral_heads") for quantity, levels in wanted)
+                tuple(
+                    quantity.missing(marks, levels, "no_femoral_heads")
+                    for quantity, levels in wanted
+                )
             )
         flags = [flag for flag in spine.flags if flag == "femoral_heads_given"]
         if len(spine.femoral_heads) == 1:
