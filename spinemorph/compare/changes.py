@@ -21,6 +21,7 @@ PARENTS: Final = {
     "genant_grade": ("height_ratio_wedge", "height_ratio_biconcave", "height_ratio_crush"),
     "osteophyte_grade": ("osteophyte_area",),
 }
+COUNTS: Final = "_count"
 #: A sagittal angle against a horizontal that nobody knows.
 NEEDS_VERTICAL: Final = "vertical_untrusted"
 #: A ratio to the neighbours means another thing where another neighbour is in the picture.
@@ -56,6 +57,8 @@ def changes_of(pair: Pair, *, only_implants: bool | None = None) -> list[Change]
         after.setdefault(_key(item, pair.implants), item)
     found = []
     for key in dict.fromkeys((*before, *after)):
+        if key[0].endswith(COUNTS):  # what is new or gone is said with the implants
+            continue
         of_implant = key[3] is not None
         if only_implants is None or only_implants == of_implant:
             found.append(_change(pair, key, before.get(key), after.get(key)))
