@@ -8,7 +8,6 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, Final
 
-
 #: Their difference holds the tilt of the film, which no other measure does.
 AGAINST_VERTICAL: Final = ("sacral_slope", "pelvic_tilt")
 
