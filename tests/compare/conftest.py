@@ -25,12 +25,12 @@ from spinemorph.types import (
 ORDER = ("T12", "L1", "L2", "L3", "L4", "L5", "S1")
 
 
-def implant(category: str, *levels: str, score: float = 0.97, number: int = 1) -> Implant:
+def make_implant(category: str, *levels: str, score: float = 0.97, number: int = 1) -> Implant:
     square = np.array([[100.0, 300], [130, 300], [130, 315], [100, 315]])
     return Implant(f"{category}-{number}", category, levels, square, score)
 
 
-def raised(quads: Mapping[str, np.ndarray], upper: str, pixels: float) -> dict[str, np.ndarray]:
+def raise_disc(quads: Mapping[str, np.ndarray], upper: str, pixels: float) -> dict[str, np.ndarray]:
     """The column with ``upper`` and all above it moved by ``pixels`` along the normal of its disc."""
     lower = ORDER[ORDER.index(upper) + 1]
     along = quads[lower][0] - quads[lower][1]
@@ -114,3 +114,13 @@ def rows() -> Callable[..., dict[tuple[str, str], Any]]:
         return {(c.name, "-".join(c.levels)): c for c in comparison.of(film)}
 
     return of
+
+
+@pytest.fixture(scope="session")
+def implant() -> Callable[..., Implant]:
+    return make_implant
+
+
+@pytest.fixture(scope="session")
+def raised() -> Callable[..., dict[str, np.ndarray]]:
+    return raise_disc
