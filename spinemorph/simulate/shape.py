@@ -278,7 +278,7 @@ def _sacrum(
     warp = _warp(settings.sacral_warp_mm, rng)
     droop = 0.0
     if dysplastic:
-        dome, droop = rng.uniform(3.0, 10.0), rng.uniform(0.0, 6.0)
+        dome, droop = rng.uniform(3.0, 12.0), rng.uniform(0.0, 9.0)
 
     def change(old: FloatArray) -> FloatArray:
         moved = old.copy()
