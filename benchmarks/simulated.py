@@ -60,7 +60,7 @@ class Tally:
             setattr(self, name, getattr(self, name) + value)
 
 
-def judge(film: SimulatedFilm, look: Look) -> Tally:
+def judge(film: SimulatedFilm, look: Look, *, with_measures: bool = True) -> Tally:
     """One film."""
     tally = Tally(films=1)
     reference = [b for b in film.truth.bodies if b.level in (*LUMBAR, "S1") and not b.replaced]
@@ -104,7 +104,7 @@ def judge(film: SimulatedFilm, look: Look) -> Tally:
             )
             inverse = np.linalg.inv(found[level].covariance[:ends])
             tally.scaled.extend(np.einsum("ni,nij,nj->n", away, inverse, away))
-    if look.numbered:
+    if look.numbered and with_measures:
         tally.measures = measured(film, look)
     if {"L1", "S1"} <= set(found) & set(truth):
         values = [
@@ -193,24 +193,8 @@ def print_measures(total: Tally) -> None:
         )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--anatomy", type=Path)
-    parser.add_argument("--settings", type=Path)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--films", type=int, default=1000)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
-    total = Tally()
-    with ProcessPoolExecutor(options.workers) as pool:
-        for tally in pool.map(run, jobs(options)):
-            total.add(tally)
-    settings = load(options.settings)
-    print(
-        f"settings sha256 {settings.digest()[:16]}; "
-        f"seeds {options.first} to {options.first + options.films - 1}"
-    )
+def print_tally(total: Tally) -> None:
+    """Recognition, numbering, overlap and corners."""
     print(f"lateral films: {total.films}; called not lateral lumbar: {total.not_lateral}")
     print(f"films on which no body from L1 to S1 can be seen (not judged): {total.blank}")
     print(f"recognition: {share(total.recognized, total.films - total.blank)}")
@@ -237,12 +221,38 @@ def main() -> int:
             f"lordosis: mean absolute error {np.mean(total.angles):.2f} degrees, "
             f"median {np.median(total.angles):.2f}"
         )
-    print_measures(total)
+
+
+def print_scaled(total: Tally) -> None:
+    """Whether the covariance of corners fits their errors."""
     scaled = np.array(total.scaled)
     print(
         f"corner variance factor for a median of chi-square(2): {np.median(scaled) / 1.386:.2f}; "
         f"inside 95 %: {100 * np.mean(scaled < 5.99):.1f} %"
     )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--anatomy", type=Path)
+    parser.add_argument("--settings", type=Path)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--films", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    total = Tally()
+    with ProcessPoolExecutor(options.workers) as pool:
+        for tally in pool.map(run, jobs(options)):
+            total.add(tally)
+    settings = load(options.settings)
+    print(
+        f"settings sha256 {settings.digest()[:16]}; "
+        f"seeds {options.first} to {options.first + options.films - 1}"
+    )
+    print_tally(total)
+    print_measures(total)
+    print_scaled(total)
     return 0
 
 

@@ -15,7 +15,7 @@ from spinemorph.simulate.implants import ImplantPlan, implants, plan_implants
 from spinemorph.simulate.measures import true_measurements
 from spinemorph.simulate.meshes import Anatomy, Camera, Placed
 from spinemorph.simulate.midline import intact_midline, midline
-from spinemorph.simulate.osteophytes import osteophyte_areas
+from spinemorph.simulate.osteophytes import osteophytes
 from spinemorph.simulate.pose import body_targets, sample_curve, stand, turned_pelvis
 from spinemorph.simulate.projection import silhouette
 from spinemorph.simulate.ribs import ribs
@@ -131,6 +131,8 @@ def _bodies(
         visible = float((inside & exposed[box.slices]).sum()) / max(int(mask.sum()), 1)
         if not inside.any():
             continue
+        spurs, areas = osteophytes(camera, placed[level], bones[level], found)
+        spurs = spurs[box.top - top : box.bottom - top, box.left - left : box.right - left]
         line = midline(camera, placed[level], bones[level])
         before = intact_midline(camera, placed[level], bones[level])
         (hidden if visible < SHOWN else shown).append(
@@ -143,7 +145,8 @@ def _bodies(
                 bones[level].deformity,
                 level in plan.replaced,
                 line.middles,
-                osteophyte_areas(camera, placed[level], bones[level]),
+                areas,
+                spurs,
                 losses(line, before),
             )
         )

@@ -5,33 +5,40 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinemorph.simulate.meshes import Camera, Placed
 from spinemorph.simulate.projection import silhouette
 from spinemorph.simulate.shape import ShapedBone
 from spinemorph.types import FloatArray
 
+Silhouette = tuple[NDArray[np.bool_], int, int]
 
-def osteophyte_areas(camera: Camera, place: Placed, bone: ShapedBone) -> FloatArray:
-    """Area in mm2 that belongs to each corner (4,), the nearest one; NaN for a sacrum."""
-    if place.level == "S1":
-        return np.full(4, np.nan)
-    areas = np.zeros(4)
-    if bone.bare is None or np.array_equal(bone.bare, bone.outlines):
-        return areas
-    whole = silhouette(camera, place, bone)
-    plain = silhouette(camera, place, replace(bone, outlines=bone.bare))
-    if whole is None or plain is None:
-        return areas
+
+def osteophytes(
+    camera: Camera, place: Placed, bone: ShapedBone, whole: Silhouette
+) -> tuple[NDArray[np.bool_], FloatArray]:
+    """Which pixels of the silhouette ``whole`` (mask, top, left) are osteophyte, and the area in mm2 that
+    belongs to each corner (4,), the nearest one; NaN for a sacrum.
+    """
     mask, top, left = whole
+    extra = np.zeros_like(mask)
+    if place.level == "S1":
+        return extra, np.full(4, np.nan)
+    if bone.bare is None or np.array_equal(bone.bare, bone.outlines):
+        return extra, np.zeros(4)
+    plain = silhouette(camera, place, replace(bone, outlines=bone.bare))
+    if plain is None:
+        return extra, np.zeros(4)
     other, other_top, other_left = plain
-    # the body without lies inside the body with, but a change of the surface may draw a side inward
     rows, columns = np.nonzero(mask)
     at = np.stack([rows + top - other_top, columns + left - other_left])
     inside = ((at >= 0) & (at < np.array(other.shape)[:, None])).all(axis=0)
-    extra = np.ones(len(rows), bool)
-    extra[inside] = ~other[at[0, inside], at[1, inside]]
-    points = np.stack([columns + left, rows + top], axis=1)[extra]
+    extra[mask] = True
+    extra[rows[inside], columns[inside]] = ~other[at[0, inside], at[1, inside]]
+    rows, columns = np.nonzero(extra)
     corners = camera.project(place.corner_points())[:, :2]
+    points = np.stack([columns + left, rows + top], axis=1)
     nearest = np.linalg.norm(points[:, None] - corners, axis=2).argmin(axis=1)
-    return np.asarray(np.bincount(nearest, minlength=4) * camera.pixel_mm**2, np.float64)
+    counts = np.bincount(nearest, minlength=4).astype(np.float64)
+    return extra, counts * camera.pixel_mm**2

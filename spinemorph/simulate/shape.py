@@ -158,8 +158,8 @@ def _vertebra(
         points[n:].reshape(shape),
         2 * half[1],
         deformity,
-        bare,
-        intact,
+        bare=bare,
+        intact=intact,
     )
 
 

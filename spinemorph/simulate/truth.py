@@ -20,6 +20,7 @@ class TrueBody:
     ``visible``: part of the silhouette that lies inside the exposed film, 0 to 1.
     ``middles``: (2, 2) middle of the superior and the inferior endplate of the mid-line section.
     ``osteophyte_mm2``: (4,) area of the silhouette that is osteophyte, by corner; NaN for S1.
+    ``osteophytes``: bool, those pixels of ``mask``.
     ``loss_percent``: (3,) anterior, middle, posterior height that a fracture took; NaN for S1.
     """
 
@@ -32,10 +33,15 @@ class TrueBody:
     replaced: bool = False
     middles: FloatArray = field(default_factory=lambda: np.full((2, 2), np.nan))
     osteophyte_mm2: FloatArray = field(default_factory=lambda: np.full(4, np.nan))
+    osteophytes: NDArray[np.bool_] | None = None
     loss_percent: FloatArray = field(default_factory=lambda: np.full(3, np.nan))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mask", frozen_array(self.mask, bool, self.box.shape, "mask"))
+        spurs = np.zeros(self.box.shape, bool) if self.osteophytes is None else self.osteophytes
+        object.__setattr__(
+            self, "osteophytes", frozen_array(spurs, bool, self.box.shape, "osteophytes")
+        )
         for name, shape in (
             ("corners", (4, 2)),
             ("middles", (2, 2)),
