@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -22,18 +22,15 @@ from typing import Any
 
 import numpy as np
 from looking import Look, Looker
-from simulated import Tally, judge, load
+from measuring import all_measures
+from simulated import judge, load
 
 from spinemorph.anatomy import CORNERS
-from spinemorph.measure.deformity import VertebralShape, grade_of
-from spinemorph.measure.discs import DiscSpaces
-from spinemorph.measure.endplates import EndplatesAndCorners
-from spinemorph.measure.heights import VertebralHeights
+from spinemorph.measure.deformity import grade_of
 from spinemorph.measure.intervals import factor
 from spinemorph.measure.landmarks import DRAWS, BodyLandmarks, Landmarks
-from spinemorph.measure.lordosis import Lordosis
-from spinemorph.measure.osteophytes import Osteophytes, graded
-from spinemorph.measure.slip import Slip
+from spinemorph.measure.osteophytes import graded
+from spinemorph.measure.outline import contour
 from spinemorph.simulate.anatomy_source import load_anatomy
 from spinemorph.simulate.film import film_geometry, simulate_film
 from spinemorph.simulate.meshes import Anatomy
@@ -49,7 +46,6 @@ from spinemorph.types import (
     Source,
 )
 
-MEASURES = (Lordosis, DiscSpaces, VertebralHeights, VertebralShape, Slip, Osteophytes)
 #: A mask that is cut off tells of no corner.
 WHOLE = 0.98
 Key = tuple[str, tuple[str, ...], str | None]
@@ -73,14 +69,8 @@ def blank(truth: Truth) -> Radiograph:
     return Radiograph(np.zeros((rows, columns), np.float32), Source("film", ""), spacing)
 
 
-def measured(
-    radiograph: Radiograph, spine: LabeledSpine, provided: dict[str, Any]
-) -> dict[Key, Measurement]:
-    found: dict[Key, Measurement] = {}
-    for make in MEASURES:
-        for item in make().process(radiograph, spine, provided).measurements:
-            found[item.name, item.levels, item.site] = item
-    return found
+def by_key(items: Iterable[Measurement]) -> dict[Key, Measurement]:
+    return {(item.name, item.levels, item.site): item for item in items if item.instance is None}
 
 
 def true_values(truth: Truth) -> dict[Key, tuple[float, str | None]]:
@@ -101,7 +91,7 @@ def true_values(truth: Truth) -> dict[Key, tuple[float, str | None]]:
             body.level,
             body.category,
             1.0,
-            np.zeros((3, 2)),
+            contour(body.mask) + [body.box.left, body.box.top],
             body.corners,
             np.zeros((4, 2, 2)),
             body.middles,
@@ -113,10 +103,10 @@ def true_values(truth: Truth) -> dict[Key, tuple[float, str | None]]:
     )
     landmarks = Landmarks(marks, truth.facing, 1.0, film.spacing)
     known: dict[Key, tuple[float, str | None]] = {}
-    for make in (Lordosis, DiscSpaces, VertebralHeights, VertebralShape, Slip):
-        for item in make().process(film, spine, {"landmarks": landmarks}).measurements:
-            if item.value is not None:
-                known[item.name, item.levels, item.site] = item.value, item.label
+    items, _ = all_measures(film, spine, {"landmarks": landmarks}, ("endplates", "osteophytes"))
+    for key, item in by_key(items).items():
+        if item.value is not None:
+            known[key] = item.value, item.label
     for name, levels, value in truth.measurements:
         known[name, levels, None] = value, known.get((name, levels, None), (0, None))[1]
     for body in bodies:
@@ -162,9 +152,8 @@ def from_masks(
     radiograph = blank(truth)
     if film is not None:
         radiograph = Radiograph(film.pixels, Source("film", ""), radiograph.spacing)
-    provided = EndplatesAndCorners().process(radiograph, spine, {}).provided
-    items = measured(radiograph, spine, dict(provided))
-    return {"rows": rows(items, known, provided["landmarks"])}
+    items, provided = all_measures(radiograph, spine)
+    return {"rows": rows(by_key(items), known, provided["landmarks"])}
 
 
 def from_model(
@@ -181,9 +170,9 @@ def from_model(
         provided = {"landmarks": look.landmarks, "mask_shapes": look.shapes}
         spacing = PixelSpacing(film.truth.spacing_mm, film.truth.spacing_mm, "user")
         radiograph = Radiograph(film.pixels, Source("film", ""), spacing)
-        items = measured(radiograph, look.spine, provided)
-        items = {key: item for key, item in items.items() if set(item.levels) <= shown}
-        found = rows(items, known, look.landmarks)
+        items, _ = all_measures(radiograph, look.spine, provided, ("endplates",))
+        kept_items = by_key(item for item in items if set(item.levels) <= shown)
+        found = rows(kept_items, known, look.landmarks)
     return {"tally": kept, "rows": found}
 
 
@@ -270,8 +259,6 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"{count} of {len(todo)} films", file=sys.stderr, flush=True)
     return 0
 
-
-__all__ = ["Tally", "film_line", "kept_seeds"]
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -17,18 +17,15 @@ from pathlib import Path
 
 import numpy as np
 from looking import LUMBAR, Look, Looker, height, lordosis
+from measuring import all_measures
 
 from spinemorph.evaluate.metrics import pixel_metrics
 from spinemorph.evaluate.recognition import recognition
-from spinemorph.measure.discs import DiscSpaces
-from spinemorph.measure.heights import VertebralHeights
-from spinemorph.measure.lordosis import Lordosis
-from spinemorph.measure.slip import Slip
 from spinemorph.simulate.anatomy_source import load_anatomy
 from spinemorph.simulate.film import simulate_film
 from spinemorph.simulate.settings import Settings
 from spinemorph.simulate.truth import SimulatedFilm, TrueBody
-from spinemorph.types import Instance
+from spinemorph.types import Instance, PixelSpacing, Radiograph, Source
 
 
 @dataclass
@@ -122,14 +119,15 @@ def measured(film: SimulatedFilm, look: Look) -> list[tuple[str, float, float]]:
     """Every measurement that has a true value: its error and half the width of its interval."""
     shown = {body.level for body in film.truth.bodies if not body.replaced}
     true = {(name, levels): value for name, levels, value in film.truth.measurements}
+    spacing = PixelSpacing(film.truth.spacing_mm, film.truth.spacing_mm, "user")
+    radiograph = Radiograph(film.pixels, Source("film", ""), spacing)
+    provided = {"landmarks": look.landmarks, "mask_shapes": look.shapes}
     found = []
-    for postprocessor in (Lordosis(), DiscSpaces(), VertebralHeights(), Slip()):
-        findings = postprocessor.process(None, look.spine, {"landmarks": look.landmarks})
-        for item in findings.measurements:
-            value = true.get((item.name, item.levels))
-            if value is not None and item.value is not None and set(item.levels) <= shown:
-                low, high = item.interval95
-                found.append((item.name, item.value - value, (high - low) / 2))
+    for item in all_measures(radiograph, look.spine, provided, ("endplates",))[0]:
+        value = None if item.site else true.get((item.name, item.levels))
+        if value is not None and item.value is not None and set(item.levels) <= shown:
+            low, high = item.interval95
+            found.append((item.name, item.value - value, (high - low) / 2))
     return found
 
 

@@ -51,6 +51,8 @@ LOW_BEHIND: Final = "L5"
 NO_NORMAL, NO_NEIGHBOUR = "no_normal_shape", "no_sound_neighbour"
 #: A body is hidden where implants cover more than this part of it.
 HIDDEN: Final = 0.15
+#: A deformed body that was taken for a sound one is found when those that are worse are left out.
+_ROUNDS: Final = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +98,17 @@ def _shape(marks: Landmarks, level: str) -> _Shape:
 
 
 def _sound(shapes: list[_Shape], sex: str | None) -> list[_Shape]:
-    """The bodies that have lost less than 20 % of any height against all others."""
-    sound = []
-    for shape in shapes:
-        losses = _losses(shape, [other for other in shapes if other is not shape], sex)
-        values = [float(draws[0]) for draws, _ in losses]
-        if not any(value >= BOUNDS[0] for value in values):
-            sound.append(shape)
+    """The bodies that have lost less than 20 % of any height, against one another."""
+    sound = shapes
+    for _ in range(_ROUNDS):
+        kept = []
+        for shape in shapes:
+            losses = _losses(shape, [other for other in sound if other is not shape], sex)
+            if not any(float(draws[0]) >= BOUNDS[0] for draws, _ in losses):
+                kept.append(shape)
+        if kept == sound:
+            break
+        sound = kept
     return sound
 
 

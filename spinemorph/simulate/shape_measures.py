@@ -41,7 +41,7 @@ def shape_measurements(
             middle = _middle_height(corners[upper], corners[lower], middles[upper], middles[lower])
             found.append(("disc_height_middle", (upper, lower), middle))
             ring = np.concatenate([curves[upper][1], curves[lower][0][::-1]])
-            found.append(("disc_area", (upper, lower), abs(_area(ring))))
+            found.append(("disc_area_midline", (upper, lower), abs(_area(ring))))
     return tuple(found)
 
 

@@ -110,7 +110,7 @@ def test_a_disc_is_as_large_as_its_height_times_its_depth(plain):
     for truth in plain:
         values = {(name, levels): value for name, levels, value in truth.measurements}
         for (name, levels), area in values.items():
-            if name == "disc_area":
+            if name == "disc_area_midline":
                 height = np.mean(
                     [values[f"disc_height_{at}", levels] for at in ("anterior", "posterior")]
                 )
