@@ -351,6 +351,30 @@ def calibrate(kind: str, data: dict[str, FloatArray], first: int) -> dict[str, F
     return {f"{kind}_{name}": value.astype(np.float32) for name, value in stored.items()}
 
 
+def curve(data: dict[str, FloatArray], first: int) -> None:
+    """What more films would bring: errors on films left out, after fits to parts of the others."""
+    features, targets = data["features"].astype(float), data["targets"].astype(float)
+    half, (seed, which) = data["half"].astype(float), data["source"].T
+    keep = np.isfinite(targets).all(axis=1) & (which >= 0)
+    features, targets, half, seed = features[keep], targets[keep], half[keep], seed[keep]
+    held, rng = (seed - first) % HELD == 3, np.random.default_rng(1)
+    for part in (0.06, 0.12, 0.25, 0.5, 1.0):
+        use = ~held & (rng.random(len(seed)) < part)
+        mean, scale = features[use].mean(axis=0), features[use].std(axis=0) + 1e-3
+        given = np.clip((features - mean) / scale, -UNUSUAL, UNUSUAL)
+        weight = TYPICAL_MM * np.repeat(WEIGHTS, OUTPUTS["lumbar"])
+        linear, layers = fitted(given, targets * weight, np.ones(len(seed)), use, 0)
+        error = {}
+        for name, rows in (("fitted", use), ("left out", held)):
+            told = evaluated(given[rows], linear, layers) / weight
+            away = (targets[rows] - told)[:, :8].reshape(-1, 4, 2) * half[rows][:, None]
+            error[name] = np.abs(away).mean(axis=(0, 1))
+        print(
+            f"{use.sum()} bodies: mean absolute error of a corner forward and up, in mm: "
+            + "; ".join(f"{name} {value[0]:.3f} {value[1]:.3f}" for name, value in error.items())
+        )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--anatomy", type=Path)
@@ -358,6 +382,9 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=2_000_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--samples", type=Path)
+    parser.add_argument(
+        "--curve", action="store_true", help="print a learning curve, write nothing"
+    )
     options = parser.parse_args()
     if options.samples and options.samples.is_file():
         with np.load(options.samples) as kept:
@@ -372,6 +399,9 @@ def main() -> int:
         if options.samples:
             flat = {f"{kind}_{key}": v for kind, of in data.items() for key, v in of.items()}
             np.savez(options.samples, **flat)
+    if options.curve:
+        curve(data["lumbar"], options.first)
+        return 0
     stored: dict[str, FloatArray] = {}
     for kind in OUTPUTS:
         stored |= calibrate(kind, data[kind], options.first)

@@ -62,8 +62,9 @@ def _ups(spine: LabeledSpine, aspect: float) -> list[FloatArray]:
 
 
 def _middle(instance: Instance) -> FloatArray:
-    rows, columns = np.nonzero(instance.mask)
-    return np.array([columns.mean() + instance.box.left, rows.mean() + instance.box.top])
+    counts = [instance.mask.sum(axis=axis) for axis in (0, 1)]
+    x, y = (float(own @ np.arange(len(own))) / max(int(own.sum()), 1) for own in counts)
+    return np.array([x + instance.box.left, y + instance.box.top])
 
 
 def _landmarks(

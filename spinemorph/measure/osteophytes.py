@@ -30,6 +30,9 @@ GRADE: Final = Quantity(
 )
 #: Percent of the area of the body from which each grade counts.
 BOUNDS: Final = (0.6, 2.0, 5.0)
+#: Percent of the body below which the outline is not searched for what to draw.
+_DOUBTFUL: Final = 0.3
+_POINTS: Final = 240
 #: Slivers thinner than this part of the depth of a body are no osteophyte to draw.
 _THIN: Final = 0.012
 
@@ -61,9 +64,13 @@ def _body(
     at = (body.level,)
     pixel = marks.spacing.column if marks.spacing is not None else 1.0
     square = np.array([1.0, marks.aspect])
-    outline = shapely.Polygon(body.contour * square).buffer(0)
-    whole = float(outline.area)
-    parts = beyond(outline, body.corners * square, shape.bare * square)
+    ring = body.contour * square
+    whole = _area(ring)
+    parts = [shapely.Polygon()] * 4
+    if (100 * shape.spurs / whole > _DOUBTFUL).any():
+        # no finer than what is drawn
+        outline = shapely.Polygon(ring[:: max(len(ring) // _POINTS, 1)]).buffer(0)
+        parts = beyond(outline, body.corners * square, shape.bare * square)
     reached = [reach(part, shape.bare * square) for part in parts]
     noise = np.random.default_rng(SEED).standard_normal((DRAWS // 2, 4))
     noise = np.concatenate([np.zeros((1, 4)), noise, -noise])
@@ -84,8 +91,8 @@ def _body(
         ]
         if grade.value is not None and grade.value > 0 and not parts[k].is_empty:
             largest = max(shapely.get_parts(parts[k]), key=lambda part: float(part.area))
-            ring = np.array(largest.exterior.coords)[:-1] / square
-            regions.append(Region("osteophyte", at, ring, site))
+            drawn = np.array(largest.exterior.coords)[:-1] / square
+            regions.append(Region("osteophyte", at, drawn, site))
     return found, regions
 
 
@@ -126,6 +133,12 @@ def reach(part: shapely.Geometry, bare: FloatArray) -> float:
         return 0.0
     points = shapely.points(shapely.get_coordinates(part))
     return float(shapely.distance(points, shapely.Polygon(bare).buffer(0)).max())
+
+
+def _area(ring: FloatArray) -> float:
+    following = np.roll(ring, -1, axis=0)
+    cross = ring[:, 0] * following[:, 1] - ring[:, 1] * following[:, 0]
+    return max(float(abs(cross.sum()) / 2), 1e-9)
 
 
 def _positive(item: Measurement) -> Measurement:
