@@ -37,6 +37,8 @@ FARTHEST: Final = {"lumbar": 0.4, "sacrum": 1.0}
 DEEPEST: Final = 0.7
 #: Features beyond this many standard deviations of the fitted bodies count as that many.
 UNUSUAL: Final = 5.0
+#: Parts at either end of a side that belong to the corner.
+_ENDS: Final = 2
 _DIAGONAL: Final = ANGLES.index(45.0)
 
 
@@ -103,15 +105,30 @@ def mask_shape(instance: Instance, up: FloatArray, forward: FloatArray, aspect: 
 
 
 def _ring(sides: FloatArray) -> FloatArray:
-    """The closed outline (4 PARTS, 2) in its box of four sides as :func:`outline.profile` gives them."""
+    """The closed outline (n, 2) in its box of four sides as :func:`outline.profile` gives them.
+
+    Near a corner a side's mean place says little: there the sides are prolonged to meet.
+    """
     at = (np.arange(PARTS) + 0.5) * (2 / PARTS) - 1
+    inner = slice(_ENDS, PARTS - _ENDS)
+    near = {1: slice(PARTS - _ENDS - 4, PARTS - _ENDS), -1: slice(_ENDS, _ENDS + 4)}
     front, back, top, bottom = sides
+
+    def corner(wall: FloatArray, plate: FloatArray, forward: int, upward: int) -> FloatArray:
+        x = np.polyval(np.polyfit(at[near[upward]], wall[near[upward]], 1), 0.95 * upward)
+        y = np.polyval(np.polyfit(at[near[forward]], plate[near[forward]], 1), 0.95 * forward)
+        return np.array([[x, y]])
+
     return np.concatenate(
         [
-            np.stack([front, at], axis=1),
-            np.stack([at, top], axis=1)[::-1],
-            np.stack([back, at], axis=1)[::-1],
-            np.stack([at, bottom], axis=1),
+            np.stack([front, at], axis=1)[inner],
+            corner(front, top, 1, 1),
+            np.stack([at, top], axis=1)[inner][::-1],
+            corner(back, top, -1, 1),
+            np.stack([back, at], axis=1)[inner][::-1],
+            corner(back, bottom, -1, -1),
+            np.stack([at, bottom], axis=1)[inner],
+            corner(front, bottom, 1, -1),
         ]
     )
 
