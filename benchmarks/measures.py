@@ -12,12 +12,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from measuring import all_measures
+
 from spinemorph.label import SacrumFirstLabeler
-from spinemorph.measure.discs import DiscSpaces
 from spinemorph.measure.endplates import EndplatesAndCorners
-from spinemorph.measure.heights import VertebralHeights
-from spinemorph.measure.lordosis import Lordosis
-from spinemorph.measure.slip import Slip
 from spinemorph.testing import Phantom, draw_phantom
 from spinemorph.types import Segmentation
 
@@ -36,14 +34,11 @@ def cost(work: Callable[[], object], repeat: int) -> float:
 def report(name: str, phantom: Phantom, segmentation: Segmentation, repeat: int) -> None:
     film = phantom.radiograph
     spine = SacrumFirstLabeler().label(film, segmentation)
-    provided = EndplatesAndCorners().process(film, spine, {}).provided
-    measures = (Lordosis(), DiscSpaces(), VertebralHeights(), Slip())
+    provided = all_measures(film, spine)[1]
     parts = {
         "numbering": cost(lambda: SacrumFirstLabeler().label(film, segmentation), repeat),
         "landmarks": cost(lambda: EndplatesAndCorners().process(film, spine, {}), repeat),
-        "measures": cost(
-            lambda: [each.process(film, spine, provided) for each in measures], repeat
-        ),
+        "measures": cost(lambda: all_measures(film, spine, provided, ("endplates",)), repeat),
     }
     listed = ", ".join(f"{part} {value:.1f} ms" for part, value in parts.items())
     together = parts["landmarks"] + parts["measures"]

@@ -45,6 +45,8 @@ FLAGS: Final[dict[str, str]] = {
     "no_femoral_heads": "The femoral heads are not known: give their centres to get pelvic incidence and tilt.",
     "femoral_heads_given": "The centres of the femoral heads were given by hand.",
     "one_femoral_head": "Only one femoral head is known: it stands for the hip axis.",
+    "no_normal_shape": "No published normal shape of this level is known.",
+    "no_sound_neighbour": "There is no undeformed body beside this one to compare it with.",
     "lordosis_too_small": "There is too little lordosis to say how it is distributed.",
     "uncorrected_angle": "This value is not corrected for the angle of the segment.",
     "no_mid_plane": "The mid-plane of S1 is not known, and this measure needs it.",
