@@ -58,9 +58,11 @@ def spinemorph_labelers() -> list[LabelerPlugin]:
 
 @hookimpl
 def spinemorph_postprocessors() -> list[PostprocessorPlugin]:
-    def measure(name: str, summary: str, module: str, of: str) -> PostprocessorPlugin:
+    def measure(
+        name: str, summary: str, module: str, of: str, *provides: str
+    ) -> PostprocessorPlugin:
         create = _later(f"measure.{module}", of)
-        return PostprocessorPlugin(name, summary, API, create, needs=(LANDMARKS,))
+        return PostprocessorPlugin(name, summary, API, create, (LANDMARKS,), provides)
 
     return [
         PostprocessorPlugin(
@@ -80,7 +82,13 @@ def spinemorph_postprocessors() -> list[PostprocessorPlugin]:
         ),
         measure("lordosis", "Lordosis, its distribution, sacral slope", "lordosis", "Lordosis"),
         measure("pelvis", "Pelvic incidence and tilt, L1 pelvic angle", "pelvis", "Pelvis"),
-        measure("discs", "Heights and indices of the disc spaces", "discs", "DiscSpaces"),
+        measure(
+            "discs",
+            "Area, heights and indices of disc spaces",
+            "discs",
+            "DiscSpaces",
+            "disc_spaces",
+        ),
         measure("heights", "Heights and depths of the bodies", "heights", "VertebralHeights"),
         measure("implants", "Cages, screws and rods against the bodies", "implants", "Implants"),
         measure("slip", "Slip of a body on the one below", "slip", "Slip"),
