@@ -80,7 +80,7 @@ FORBIDS: Final[Mapping[str, tuple[str, ...]]] = {
     "fused_segment": ("disc_narrowing_*",),
     "cut_by_edge": ("disc_area", "osteophyte_*", "genant_*"),
     "oblique_projection": ("disc_area",),
-    "washed_out": ("osteophyte_*", "genant_*"),
+    "washed_out": ("osteophyte_*",),
     "blurred": ("osteophyte_*",),
 }
 #: Units that need a scale: on a film without one no measure has them.

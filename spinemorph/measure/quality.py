@@ -18,7 +18,7 @@ from spinemorph.withhold import LevelFlags
 #: Each limit is drawn where the errors on simulated films grow (benchmarks/quality.py, docs/quality.md).
 CLIPPED: Final = 0.4
 GREY_RANGE: Final = 0.05
-EDGE_WIDTH: Final = 0.07
+EDGE_WIDTH: Final = 0.1
 ROLL: Final = 8.0
 COVERED_CORNERS: Final = 2
 _FRONTAL: Final = ("AP", "PA")
