@@ -59,9 +59,11 @@ def spinemorph_labelers() -> list[LabelerPlugin]:
 
 @hookimpl
 def spinemorph_postprocessors() -> list[PostprocessorPlugin]:
-    def measure(name: str, summary: str, module: str, of: str) -> PostprocessorPlugin:
+    def measure(
+        name: str, summary: str, module: str, of: str, *provides: str
+    ) -> PostprocessorPlugin:
         create = _later(f"measure.{module}", of)
-        return PostprocessorPlugin(name, summary, API, create, needs=(LANDMARKS,))
+        return PostprocessorPlugin(name, summary, API, create, (LANDMARKS,), provides)
 
     return [
         PostprocessorPlugin(
@@ -71,9 +73,23 @@ def spinemorph_postprocessors() -> list[PostprocessorPlugin]:
             create=_later("measure.endplates", "EndplatesAndCorners"),
             provides=(LANDMARKS, MASK_SHAPES),
         ),
+        PostprocessorPlugin(
+            name="quality",
+            summary="What the film shows of the column, and what that forbids",
+            api=API,
+            create=_later("measure.quality", "FilmQuality"),
+            needs=(LANDMARKS,),
+            provides=("level_flags",),
+        ),
         measure("lordosis", "Lordosis, its distribution, sacral slope", "lordosis", "Lordosis"),
         measure("pelvis", "Pelvic incidence and tilt, L1 pelvic angle", "pelvis", "Pelvis"),
-        measure("discs", "Heights and indices of the disc spaces", "discs", "DiscSpaces"),
+        measure(
+            "discs",
+            "Area, heights and indices of disc spaces",
+            "discs",
+            "DiscSpaces",
+            "disc_spaces",
+        ),
         measure("heights", "Heights and depths of the bodies", "heights", "VertebralHeights"),
         measure("implants", "Cages, screws and rods against the bodies", "implants", "Implants"),
         measure(
