@@ -33,10 +33,11 @@ ALLOWED = {
     "hookspecs": {"types"},
     "learn": {"segmenters", "simulate"},
     "pipeline": {"plugins", "preprocess", "read"},
+    "store": {"data", "report"},
     "types": {"anatomy"},
 }
 #: The command line fronts the pipeline and the tools that are no part of it.
-COMMAND_LINE = {"data", "evaluate", "pipeline", "plugins", "read", "report", "simulate"}
+COMMAND_LINE = {"data", "evaluate", "pipeline", "plugins", "read", "report", "simulate", "store"}
 
 
 def modules() -> list[Path]:
