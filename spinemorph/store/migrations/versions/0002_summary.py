@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from spinemorph.errors import StoreError
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -37,7 +39,12 @@ def upgrade() -> None:
         if not rows:
             return
         for number, packed in rows:
-            values = _summary(json.loads(zlib.decompress(packed)))
+            try:
+                values = _summary(json.loads(zlib.decompress(packed)))
+            except (zlib.error, ValueError, KeyError, TypeError) as fault:
+                raise StoreError(
+                    f"study number {number} of the store is damaged: nothing was changed"
+                ) from fault
             connection.execute(studies.update().where(studies.c.number == number).values(values))
         last = rows[-1][0]
 
