@@ -28,7 +28,7 @@ ALLOWED = {
     "__main__": {"cli"},
     "anatomy": set(),
     "errors": set(),
-    "evaluate": {"data"},
+    "evaluate": {"data", "report"},
     "flags": set(),
     "hookspecs": {"types"},
     "learn": {"segmenters", "simulate"},

@@ -95,6 +95,20 @@ def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ..
 @click.option("--reanalyze", is_flag=True, help="Also films that the store has; both are kept.")
 @click.option("--pseudonymize", is_flag=True, help="Store pseudonyms, made with a key.")
 @key_option
+@click.option(
+    "--language",
+    type=click.Choice(["en", "de"]),
+    default="en",
+    show_default=True,
+    help="Language of the reports.",
+)
+@click.option(
+    "--page",
+    type=click.Choice(["a4", "letter"]),
+    default="a4",
+    show_default=True,
+    help="Page size of the PDF.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Results on stdout as JSON.")
 def analyze(
     paths: tuple[str, ...],

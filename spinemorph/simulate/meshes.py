@@ -81,6 +81,10 @@ class Anatomy:
     curves: CurveModel | None = None
 
 
+#: Half the thickness of the dense line at the rim of a body as a film shows it, in mm.
+CORTEX_MIDDLE = 0.4
+
+
 @dataclass(frozen=True, eq=False)
 class Placed:
     """A bone in the world: ``world = origin + rotation @ local``. S1 stands for sacrum and pelvis.
@@ -98,8 +102,29 @@ class Placed:
         return self.origin + local @ self.rotation.T
 
     def corner_points(self) -> FloatArray:
-        """The four corners in the world, (4, 3)."""
-        local = np.stack([self.corners[:, 0], np.zeros(4), self.corners[:, 1]], axis=1)
+        """The four corners of the outer surface in the world, (4, 3)."""
+        return self._in_world(self.corners)
+
+    def read_points(self) -> FloatArray:
+        """The four corners as a reader marks them, in the world, (4, 3).
+
+        A reader marks where the bright lines of endplate and wall meet, and they run through the middle
+        of the cortex: :data:`CORTEX_MIDDLE` mm inside the outer surface of a body, along both lines.
+        The endplate of S1 is read at its ends.
+        """
+        if not np.isfinite(self.corners).all() or self.level == "S1":
+            return self.corner_points()
+        moved = self.corners.copy()
+        for pairs in (((0, 1), (2, 3)), ((0, 2), (1, 3))):
+            for one, other in pairs:
+                along = self.corners[other] - self.corners[one]
+                step = CORTEX_MIDDLE * along / np.linalg.norm(along)
+                moved[one] += step
+                moved[other] -= step
+        return self._in_world(moved)
+
+    def _in_world(self, corners: FloatArray) -> FloatArray:
+        local = np.stack([corners[:, 0], np.zeros(4), corners[:, 1]], axis=1)
         return self.to_world(local)
 
 

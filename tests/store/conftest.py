@@ -91,14 +91,15 @@ def postgresql() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgresql_place(postgresql: str) -> str:
-    """URL of an empty database."""
+def postgresql_place(postgresql: str) -> Iterator[str]:
+    """URL of an empty database, which is gone after the test."""
     import psycopg
 
     name = f"t{uuid.uuid4().hex}"
     with psycopg.connect(postgresql.format("postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    return postgresql.format(name)
+        yield postgresql.format(name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
