@@ -98,9 +98,10 @@ def add(
     from rich.console import Console
 
     from spinemorph.cli.keeping import open_for_adding
-    from spinemorph.store.adding import add_files
 
     with open_for_adding(place, pseudonymize=pseudonymize, key_file=key_file) as opened:
+        from spinemorph.store.adding import add_files
+
         new, known, faults = add_files(opened, paths)
     if as_json:
         result = {"added": new, "known": known, "failed": faults}
@@ -141,9 +142,10 @@ def export(
     """
     from spinemorph.cli.counting import counted
     from spinemorph.store import open_store
-    from spinemorph.store.export import export_studies
 
     with open_store(place, key=key_from(key_file)) as opened:
+        from spinemorph.store.export import export_studies
+
         ids = _chosen(opened, studies, patient)
         if ids is None:
             ids = [entry.id for entry in opened.entries()]

@@ -65,9 +65,7 @@ def simulate_follow_up(
     camera, view = frame(rng, settings.framing, now, size)
     scene = (bones, now, visit.plan or plan, camera, view)
     hardware = np.random.default_rng([seed, _HARDWARE])
-    return _render(
-        anatomy, settings, scene, seed, (patient, hardware, rng), _hosts(implanted, now)
-    )
+    return _render(anatomy, settings, scene, seed, (patient, hardware, rng), _hosts(implanted, now))
 
 
 def follow_up_geometry(

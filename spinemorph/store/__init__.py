@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from spinemorph.errors import StoreError
@@ -22,39 +24,40 @@ def open_store(
     a pseudonymised store. StoreError where the extra is not installed, where there is no store, or
     where it is of another schema or another key.
     """
-    try:
+    with _extra():
+        from spinemorph.store.database import open_database
         from spinemorph.store.store import Store
         from spinemorph.store.versions import require_current
-    except ModuleNotFoundError as fault:
-        raise missing(fault) from fault
-    from spinemorph.store.database import open_database
 
-    database = open_database(place, create=create, write=write or create)
-    try:
-        require_current(database, create=create)
-        return Store(database, key)
-    except BaseException:
-        database.close()
-        raise
+        database = open_database(place, create=create, write=write or create)
+        try:
+            require_current(database, create=create)
+            return Store(database, key)
+        except BaseException:
+            database.close()
+            raise
 
 
 def upgrade_store(place: str) -> tuple[str, str]:
     """Bring the store at ``place`` to the present schema; (schema before, schema now)."""
-    try:
+    with _extra():
         from spinemorph.store.database import open_database
         from spinemorph.store.versions import upgrade
-    except ModuleNotFoundError as fault:
-        raise missing(fault) from fault
-    database = open_database(place, write=True)
+
+        database = open_database(place, write=True)
+        try:
+            return upgrade(database)
+        finally:
+            database.close()
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """One line where the extra is missing; any other missing module is a bug and stays itself."""
     try:
-        return upgrade(database)
-    finally:
-        database.close()
-
-
-def missing(fault: ModuleNotFoundError) -> Exception:
-    """The one line for a missing extra; any other missing module is a bug and stays itself."""
-    name = (fault.name or "").partition(".")[0]
-    if name not in _EXTRA:
-        return fault
-    return StoreError(f"the store needs {name}: pip install 'spinemorph[store]'")
+        yield
+    except ModuleNotFoundError as fault:
+        name = (fault.name or "").partition(".")[0]
+        if name not in _EXTRA:
+            raise
+        raise StoreError(f"the store needs {name}: pip install 'spinemorph[store]'") from fault

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -71,17 +72,12 @@ def open_database(place: str, *, create: bool = False, write: bool = False) -> D
     if address.file is not None:
         return _sqlite(address, address.file, create=create, write=write or create)
     assert address.url is not None  # noqa: S101  an address has one of the two
-    try:
-        engine = create_engine(
-            address.url,
-            hide_parameters=True,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": 10, "application_name": "spinemorph"},
-        )
-    except ModuleNotFoundError as fault:
-        raise StoreError(
-            f"PostgreSQL needs {fault.name}: pip install 'spinemorph[store]'"
-        ) from fault
+    engine = create_engine(
+        address.url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 10, "application_name": "spinemorph"},
+    )
     database = Database(engine, address.name)
     with database.reading():
         return database
@@ -135,15 +131,20 @@ def _sqlite(address: Address, file: Path, *, create: bool, write: bool) -> Datab
 
 def _connector(file: Path, mode: str) -> Callable[[], sqlite3.Connection]:
     def connect() -> sqlite3.Connection:
-        where = f"{file.as_uri()}?mode={mode}"
-        if mode == "ro" and not _may_be_shared(file):
-            where += "&immutable=1"
+        # A reader that may write still tidies the log away when it is the last to leave.
+        shared = all(os.access(place, os.W_OK) for place in (file, file.parent))
+        how = mode if mode != "ro" else "rw" if shared else "ro"
+        where = f"{file.as_uri()}?mode={how}"
+        if how == "ro" and not file.with_name(f"{file.name}-wal").exists():
+            where += "&immutable=1"  # no log can be made here, and none is needed
         connection = sqlite3.connect(
             where, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
         )
         try:
             connection.execute("PRAGMA foreign_keys=ON")
-            if mode != "ro":
+            if mode == "ro":
+                connection.execute("PRAGMA query_only=ON")
+            else:
                 _keep_a_log(connection)
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("PRAGMA secure_delete=ON")
@@ -153,13 +154,6 @@ def _connector(file: Path, mode: str) -> Callable[[], sqlite3.Connection]:
         return connection
 
     return connect
-
-
-def _may_be_shared(file: Path) -> bool:
-    """Whether readers can see a writer's log; in a folder that may only be read nobody writes."""
-    import os
-
-    return file.with_name(file.name + "-wal").exists() or os.access(file.parent, os.W_OK)
 
 
 def _keep_a_log(connection: sqlite3.Connection) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinemorph.errors import StoreError
 from spinemorph.report.preview import preview, whole_film
-from spinemorph.types import Radiograph, Study
+from spinemorph.types import FloatArray, Radiograph, Study
 
 #: Longer side of a thumbnail in pixels, and the quality of its JPEG.
 LONGEST: Final = 512
@@ -20,8 +21,8 @@ MARGIN: Final = 0.06
 def thumbnail(radiograph: Radiograph, study: Study, *, only_bones: bool = False) -> bytes | None:
     """JPEG of the whole film, square pixels; None where ``only_bones`` and none was found.
 
-    ``only_bones`` blackens everything but the box around what was found: a name that was burned
-    into the film stands at its edge.
+    ``only_bones`` blackens everything but the hull of what was found and a margin around it: a name
+    that was burned into the film stands at its edge.
     """
     import cv2
 
@@ -36,14 +37,34 @@ def thumbnail(radiograph: Radiograph, study: Study, *, only_bones: bool = False)
         if not points:
             return None
         placed = film.to_frame(np.concatenate(points) * [1.0, radiograph.aspect], scale)
-        low, high = placed.min(axis=0), placed.max(axis=0)
-        margin = MARGIN * (high - low).max()
-        left, top = np.maximum(np.floor(low - margin), 0).astype(int)
-        right, bottom = np.maximum(np.ceil(high + margin), 0).astype(int)
-        seen = np.zeros_like(picture)
-        seen[top:bottom, left:right] = picture[top:bottom, left:right]
-        picture = seen
+        picture = np.where(_around(placed, picture.shape), picture, np.uint8(0))
     done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not done:
         raise StoreError("the thumbnail could not be encoded")
     return data.tobytes()
+
+
+def _around(points: FloatArray, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The convex hull of ``points`` (x, y) and a margin around it, as a mask of ``shape``."""
+    import cv2
+
+    margin = max(1.0, MARGIN * float(np.ptp(points, axis=0).max()))
+    seen = np.zeros(shape, np.uint8)
+    hull = cv2.convexHull(np.round(points).astype(np.int32))
+    cv2.fillConvexPoly(seen, hull, 1)
+    cv2.polylines(seen, [hull], isClosed=True, color=1, thickness=round(2 * margin))
+    return seen.astype(bool)
+
+
+def stand_in(picture: bytes, study: Study) -> Radiograph | None:
+    """A thumbnail in the size of its film, to be looked at where the film is away; None if damaged."""
+    import cv2
+
+    grey = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if grey is None:
+        return None
+    image = study.image
+    large = cv2.resize(grey, (image.columns, image.rows), interpolation=cv2.INTER_CUBIC)
+    return Radiograph(
+        large.astype(np.float32) / 255, study.source, image.spacing, image.aspect, image.facing
+    )
