@@ -143,7 +143,7 @@ def one_pair(bench: Bench, number: int, first: int) -> dict[str, Any]:
     if kind == "surgery":
         times = 1 + number // 2 % 5
         spacing = PixelSpacing(*[films[0].truth.spacing_mm] * 2, "user")
-        size = detectable(bench, bench.analyze(films[0], spacing, "2024-01-01"), (upper, lower))
+        size = detectable(bench.analyze(films[0], spacing, "2024-01-01"), (upper, lower))
         slip = times * size[2] if number % 3 == 0 else 0.0
         changes, plan = operation(rng, upper, lower, (times * size[0], times * size[1], slip))
         visits[1] = Visit(2, changes, plan=plan)
@@ -168,7 +168,7 @@ def one_pair(bench: Bench, number: int, first: int) -> dict[str, Any]:
     }
 
 
-def detectable(bench: Bench, study: Study, levels: tuple[str, str]) -> tuple[float, float, float]:
+def detectable(study: Study, levels: tuple[str, str]) -> tuple[float, float, float]:
     """Minimal detectable change of height, angle and slip at a segment of two such films."""
     again = replace(study, source=replace(study.source, sha256="again", study_date="2024-07-01"))
     limits = {

@@ -27,6 +27,7 @@ ALLOWED = {
     "__init__": {"hookspecs"},
     "__main__": {"cli"},
     "anatomy": set(),
+    "compare": {"report"},
     "errors": set(),
     "evaluate": {"data", "report"},
     "flags": set(),
@@ -37,7 +38,17 @@ ALLOWED = {
     "types": {"anatomy"},
 }
 #: The command line fronts the pipeline and the tools that are no part of it.
-COMMAND_LINE = {"data", "evaluate", "pipeline", "plugins", "read", "report", "simulate", "store"}
+COMMAND_LINE = {
+    "compare",
+    "data",
+    "evaluate",
+    "pipeline",
+    "plugins",
+    "read",
+    "report",
+    "simulate",
+    "store",
+}
 
 
 def modules() -> list[Path]:

@@ -4,6 +4,7 @@
 """
 
 from spinemorph.compare.engine import compare_studies
+from spinemorph.compare.report.files import write_comparison
 from spinemorph.compare.types import Change, CompareOptions, Comparison
 
-__all__ = ["Change", "CompareOptions", "Comparison", "compare_studies"]
+__all__ = ["Change", "CompareOptions", "Comparison", "compare_studies", "write_comparison"]

@@ -56,8 +56,14 @@ def bodies_of(study: Study) -> dict[str, Body]:
 
 
 def operated_levels(studies: Collection[Study]) -> set[str]:
-    """Levels that an implant touches on any of the films."""
-    return {level for study in studies for implant in study.implants for level in implant.levels}
+    """Levels that an implant touches on any of the films; a rod runs behind bodies without touching them."""
+    return {
+        level
+        for study in studies
+        for implant in study.implants
+        if implant.category != "rod"
+        for level in implant.levels
+    }
 
 
 def moved(bodies: dict[str, Body], shift: int) -> dict[str, Body]:

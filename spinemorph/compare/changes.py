@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from spinemorph.anatomy import level_above
 from spinemorph.compare.comparable import forbidden
 from spinemorph.compare.control import Tested, adjusted, two_sided
 from spinemorph.compare.limits import positioning_error, published_limit
@@ -22,6 +23,8 @@ PARENTS: Final = {
 }
 #: A sagittal angle against a horizontal that nobody knows.
 NEEDS_VERTICAL: Final = "vertical_untrusted"
+#: A ratio to the neighbours means another thing where another neighbour is in the picture.
+NEEDS_NEIGHBOURS: Final = "height_ratio_crush"
 _Z95: Final = 1.96
 Key = tuple[str, tuple[str, ...], str | None, str | None]
 
@@ -121,6 +124,10 @@ def _change(pair: Pair, key: Key, before: Measurement | None, after: Measurement
         reasons.append("scale_not_comparable")
     if any(NEEDS_VERTICAL in value.flags for value in (one, two)):
         reasons.append(NEEDS_VERTICAL)
+    if item.name == NEEDS_NEIGHBOURS and _neighbours(pair.studies[0], item) != _neighbours(
+        pair.studies[1], item
+    ):
+        reasons.append("field_of_view_differs")
     reasons += [value.reason for value in (one, two) if value.reason is not None]
     flags = list(dict.fromkeys((*one.flags, *two.flags)))
     if power and "bodies" in (pair.scales[0].basis, pair.scales[1].basis):
@@ -176,6 +183,12 @@ def _value(item: Measurement | None, scale: Scale, power: int) -> Value:
     if interval is not None:
         interval = interval[0] * factor, interval[1] * factor
     return Value(item.value * factor, interval, item.label, None, item.flags)
+
+
+def _neighbours(study: Study, item: Measurement) -> set[str]:
+    seen = {v.level for v in study.vertebrae}
+    beside = (level_above(item.levels[0], step) for step in (1, -1))
+    return {level for level in beside if level in seen and level is not None}
 
 
 def _graded(changes: list[Change]) -> list[Change]:

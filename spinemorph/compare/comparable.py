@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from spinemorph.anatomy import LUMBAR_LEVELS
 from spinemorph.compare.alignment import common_levels, huber_mean
 from spinemorph.compare.bodies import Body, lengths
 from spinemorph.compare.types import Check
@@ -60,7 +61,7 @@ def checks_of(
     if one.image.facing != two.image.facing and None not in (one.image.facing, two.image.facing):
         checks.append(Check("mirrored", (film,)))
     seen = [{v.level for v in study.vertebrae if v.level} for study in studies]
-    partly = sorted(seen[0] ^ seen[1], key=lambda level: (level[0] != "T", len(level), level))
+    partly = sorted(level for level in seen[0] ^ seen[1] if level in (*LUMBAR_LEVELS, "S1"))
     if partly and all(seen):
         checks.append(Check("field_of_view_differs", pair, ", ".join(partly)))
     checks += _pose_checks(pair, studies)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 from spinemorph.compare.alignment import align
@@ -79,7 +80,7 @@ def compare_studies(
             ComparedFilm(given, (day := date_of(study.source)), _days(day, surgery), shift)
             for given, study, shift in zip(order, ordered, shifts, strict=True)
         ),
-        checks=tuple(dict.fromkeys(checks)),
+        checks=_gathered(checks),
         changes=tuple(changes),
         events=events,
         alignments=tuple(found for found in alignments if found is not None),
@@ -88,7 +89,15 @@ def compare_studies(
         options=options,
         surgery=surgery,
     )
-    return summary_of(comparison)
+    return replace(comparison, summary=summary_of(comparison))
+
+
+def _gathered(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """What was found the same of several films is said once."""
+    films: dict[tuple[str, str], set[int]] = {}
+    for check in checks:
+        films.setdefault((check.code, check.detail), set()).update(check.films)
+    return tuple(Check(code, tuple(sorted(of)), detail) for (code, detail), of in films.items())
 
 
 def _changes(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+from spinemorph.anatomy import LEVELS_UPWARD
 from spinemorph.compare.types import ImplantEvent
 from spinemorph.types import Implant, Study
 
 #: Below this score an implant is too weakly seen to be called new or gone.
 SURE: Final = 0.5
-#: Implants whose levels say where they are; a rod or plate spans levels that differ from film to film.
-_PLACED: Final = ("cage", "screw", "cement", "body_replacement")
+#: Implants over several levels, which differ from film to film by what is seen of them.
+_LONG: Final = ("rod", "plate")
+_FIXATION: Final = ("screw", *_LONG)
 
 
 def matched(before: Study, after: Study) -> dict[str, str]:
@@ -33,29 +36,46 @@ def matched(before: Study, after: Study) -> dict[str, str]:
 def events_of(studies: Sequence[Study]) -> tuple[ImplantEvent, ...]:
     """What appears and vanishes from each film to the next, once for a category and place.
 
-    Screws of both sides hide each other, so a level counts and not how many screws are seen on it.
+    A level counts and not how many screws are seen on it: those of both sides hide each other. Screws,
+    rods and plates of one place belong together: one of them alone that a film does not show is more
+    likely hidden than removed.
     """
-    found = []
+    found: list[ImplantEvent] = []
     for film in range(1, len(studies)):
         before, after = studies[film - 1], studies[film]
-        visible = ({v.level for v in before.vertebrae}, {v.level for v in after.vertebrae})
-        for kind, new, old, seen in (
-            ("appeared", after, before, visible[0]),
-            ("vanished", before, after, visible[1]),
-        ):
-            places: dict[tuple[str, tuple[str, ...]], float] = {}
-            for implant in new.implants:
-                if any(_alike(implant, other) for other in old.implants):
-                    continue
-                if implant.score < SURE or not set(implant.levels) <= seen:
-                    continue
-                place = implant.category, implant.levels
-                places[place] = max(places.get(place, 0.0), implant.score)
-            found += [
-                ImplantEvent(kind, category, levels, film, score)  # type: ignore[arg-type]
-                for (category, levels), score in places.items()
-            ]
+        found += [
+            ImplantEvent("appeared", *place, film, score) for place, score in _new(before, after)
+        ]
+        found += [
+            ImplantEvent("vanished", *place, film, score) for place, score in _new(after, before)
+        ]
     return tuple(found)
+
+
+def _new(old: Study, new: Study) -> list[tuple[tuple[str, tuple[str, ...]], float]]:
+    """Category and levels of what only ``new`` shows, with the best score."""
+    seen = {v.level for v in old.vertebrae if v.level}
+    places: dict[tuple[str, tuple[str, ...]], float] = {}
+    for implant in _joined(new.implants):
+        if implant.score < SURE or not implant.levels or not set(implant.levels) <= seen:
+            continue
+        if any(_same_construct(implant, other) for other in old.implants):
+            continue
+        place = implant.category, implant.levels
+        places[place] = max(places.get(place, 0.0), implant.score)
+    return list(places.items())
+
+
+def _joined(implants: Sequence[Implant]) -> list[Implant]:
+    """Rods and plates are often found in pieces: those of a category become one."""
+    found = [item for item in implants if item.category not in _LONG]
+    for category in _LONG:
+        parts = [item for item in implants if item.category == category and item.score >= SURE]
+        if parts:
+            levels = {level for part in parts for level in part.levels}
+            named = tuple(level for level in reversed(LEVELS_UPWARD) if level in levels)
+            found.append(replace(max(parts, key=lambda part: part.score), levels=named))
+    return found
 
 
 def first_with(studies: Sequence[Study]) -> int | None:
@@ -71,7 +91,7 @@ def reached(events: Sequence[ImplantEvent], first: int, last: int) -> set[str]:
     return {
         level
         for event in events
-        if event.kind == "appeared" and first < event.film <= last
+        if event.kind == "appeared" and event.category != "rod" and first < event.film <= last
         for level in event.levels
     }
 
@@ -79,6 +99,12 @@ def reached(events: Sequence[ImplantEvent], first: int, last: int) -> set[str]:
 def _alike(one: Implant, other: Implant) -> bool:
     if one.category != other.category:
         return False
-    if one.category in _PLACED:
-        return one.levels == other.levels
-    return bool(set(one.levels) & set(other.levels))
+    if one.category in _LONG:
+        return bool(set(one.levels) & set(other.levels))
+    return one.levels == other.levels
+
+
+def _same_construct(one: Implant, other: Implant) -> bool:
+    if one.category in _FIXATION and other.category in _FIXATION:
+        return bool(set(one.levels) & set(other.levels))
+    return _alike(one, other)

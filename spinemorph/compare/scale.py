@@ -14,6 +14,8 @@ from spinemorph.types import Study
 
 #: Claims of a scale in the patient; every other basis may be off by the magnification.
 TRUSTED: Final = ("calibrated", "estimated", "user")
+#: Claims that are good to about a percent; an estimated magnification is not, and differs from film to film.
+EXACT: Final = ("calibrated", "user")
 #: Two trusted scales that the bodies contradict by less than this are taken as they are.
 TOLERANCE: Final = 0.03
 
@@ -31,8 +33,9 @@ def scale_of(
 ) -> tuple[Scale, list[Check]]:
     """How the millimetres of ``film`` (second of each pair) become those of film 0.
 
-    Alike only where both films claim the scale of the patient and the depths of the unoperated bodies do
-    not contradict it; else rescaled by those depths, and without them not comparable.
+    Alike only where both films claim an exact scale of the patient and the depths of the unoperated
+    bodies do not contradict it; else rescaled by those depths, and without them not comparable (two
+    estimated scales are then taken as they are).
     """
     one, two = (study.image.spacing for study in studies)
     pair = (0, film)
@@ -42,12 +45,12 @@ def scale_of(
     levels = common_levels(*bodies, operated)
     found = depth_ratio(*bodies, levels)
     unlike = one.basis != two.basis
-    both = trusted(studies[0]) and trusted(studies[1])
+    both = one.basis in EXACT and two.basis in EXACT
     checks = []
     if unlike:
         checks.append(Check("scale_basis_differs", pair, f"{one.basis}, {two.basis}"))
     if found is None:
-        if both and not unlike:
+        if trusted(studies[0]) and trusted(studies[1]) and not unlike:
             return Scale(film, "same"), checks
         return Scale(film, "none"), [*checks, Check("scale_not_comparable", pair)]
     # the bodies are ``ratio`` times larger on film 0 in pixels, and pixels differ in millimetres
