@@ -26,6 +26,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 EXAMPLE = Path(__file__).parents[1] / "examples" / "lateral_lumbar.dcm"
 FILMS = 5
 
@@ -45,11 +47,11 @@ def template(folder: Path) -> None:
 
 def documents(folder: Path, count: int) -> Iterator[str]:
     """Texts of ``count`` study.json: moved outlines, other values, 5 dates a patient."""
-    base = json.loads((folder / "study.json").read_text())
+    base = (folder / "study.json").read_text()
     for number in range(count):
-        rng = random.Random(number)
+        rng, noises = random.Random(number), np.random.default_rng(number)
         patient, film = divmod(number, FILMS)
-        study: dict[str, Any] = json.loads(json.dumps(base))
+        study: dict[str, Any] = json.loads(base)
         study["source"] |= {
             "sha256": f"{number:064x}",
             "patient_id": f"PATIENT-{patient:05d}",
@@ -57,10 +59,9 @@ def documents(folder: Path, count: int) -> Iterator[str]:
         }
         shift = rng.uniform(-20, 20)
         for body in study["vertebrae"]:
-            body["contour"] = [
-                [round(x + shift + rng.gauss(0, 0.1), 2), round(y + rng.gauss(0, 0.1), 2)]
-                for x, y in body["contour"]
-            ]
+            contour = np.array(body["contour"])
+            noise = noises.normal(0, 0.1, contour.shape)
+            body["contour"] = np.round(contour + [shift, 0] + noise, 2).tolist()
             for corner in body["corners"].values():
                 if corner is not None:
                     corner[0] += shift

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
+from typing import Final, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,39 +16,47 @@ from spinemorph.store.records import Entry
 from spinemorph.types import Measurement, Study
 
 
+#: Columns of a list with their width; the film takes what is left.
+_COLUMNS: Final = (
+    ("study", 16),
+    ("taken", 10),
+    ("levels", 7),
+    ("lordosis", 8),
+    ("analysed by", 15),
+    ("film", None),
+)
+
+
 def show_entries(entries: Iterable[Entry]) -> None:
-    """One row a result; a name that is the same as in the row above is not repeated."""
+    """One row a result below the line of its patient; rows are shown as they are read."""
     console = Console(highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title, fold in (
-        ("study", False),
-        ("patient", True),
-        ("taken", False),
-        ("film", True),
-        ("levels", False),
-        ("lordosis", False),
-        ("analysed by", True),
-    ):
-        table.add_column(title, overflow="fold" if fold else "ellipsis", no_wrap=not fold)
-    count, patients, previous = 0, set[str | None](), None
-    for entry in entries:
-        again = previous is not None and previous.patient == entry.patient
-        table.add_row(
-            entry.id,
-            "" if again else escape(entry.patient or "unknown"),
-            escape((entry.taken or "unknown")[:10]),
-            escape(entry.file),
-            entry.levels or "-",
-            "-" if entry.lordosis is None else f"{entry.lordosis:.1f}°",
-            escape(f"{entry.spinemorph or '?'} {entry.segmenter or '?'}"),
-        )
-        count, previous = count + 1, entry
-        patients.add(entry.patient)
-    if count:
+    count = patients = 0
+    unknown = False
+    for patient, group in groupby(entries, key=lambda entry: entry.patient):
+        table = Table(box=None, pad_edge=False, header_style="bold", show_header=count == 0)
+        for title, width in _COLUMNS:
+            justify: Literal["left", "right"] = "right" if title == "lordosis" else "left"
+            table.add_column(title, width=width, overflow="fold", justify=justify)
+        for entry in group:
+            table.add_row(*map(escape, _row(entry)))
+        unknown = unknown or patient is None
+        patients += patient is not None
+        count += table.row_count
+        console.print(f"[bold]{escape(patient or 'patient unknown')}[/bold]", soft_wrap=True)
         console.print(table)
-    known = len(patients - {None})
-    unknown = " and of films without a patient" if None in patients else ""
-    console.print(f"{counted(count, 'study')} of {counted(known, 'patient')}{unknown}")
+    lost = " and of films without a patient" if unknown else ""
+    console.print(f"{counted(count, 'study')} of {counted(patients, 'patient')}{lost}")
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    return (
+        entry.id,
+        (entry.taken or "unknown")[:10],
+        entry.levels or "-",
+        "-" if entry.lordosis is None else f"{entry.lordosis:.1f}°",
+        f"{entry.spinemorph or '?'} {entry.segmenter or '?'}",
+        entry.file,
+    )
 
 
 def show_study(entry: Entry, study: Study, *, has_picture: bool) -> None:
