@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from spinemorph.hookspecs import (
     API,
+    REPORT_OPTIONS,
     EvaluatorPlugin,
     LabelerPlugin,
     PostprocessorPlugin,
@@ -147,12 +148,23 @@ def spinemorph_evaluators() -> list[EvaluatorPlugin]:
 
 @hookimpl
 def spinemorph_report_writers() -> list[ReportWriterPlugin]:
-    def writer(name: str, summary: str, module: str, of: str, filename: str) -> ReportWriterPlugin:
-        return ReportWriterPlugin(name, summary, API, _later(f"report.{module}", of), filename)
+    def writer(
+        name: str, summary: str, module: str, of: str, filename: str, *options: str
+    ) -> ReportWriterPlugin:
+        create = _later(f"report.{module}", of)
+        return ReportWriterPlugin(name, summary, API, create, filename, options)
 
     return [
-        writer("pdf", "The report for the file", "pdf", "PdfWriter", "report.pdf"),
+        writer("pdf", "The report for the file", "pdf", "PdfWriter", "report.pdf", *REPORT_OPTIONS),
+        writer("html", "The report as a page", "html", "HtmlWriter", "report.html", "language"),
         writer("json", "Everything that is known", "json_writer", "JsonWriter", "study.json"),
-        writer("png", "The film with what was found", "overlay", "OverlayWriter", "overlay.png"),
+        writer(
+            "png",
+            "The film with what was found",
+            "overlay",
+            "OverlayWriter",
+            "overlay.png",
+            "language",
+        ),
         writer("csv", "One measurement a row", "csv_writer", "CsvWriter", "measurements.csv"),
     ]

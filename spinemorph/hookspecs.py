@@ -31,6 +31,8 @@ from spinemorph.types import (
     Study,
 )
 
+#: Choices of the user that a report writer may ask for.
+REPORT_OPTIONS: Final = ("language", "page")
 #: The version of the descriptors below; a plugin made for another one is refused at load.
 API: Final = 1
 
@@ -128,13 +130,17 @@ class EvaluatorPlugin:
 
 @dataclass(frozen=True)
 class ReportWriterPlugin:
-    """``create()``; ``name`` is the word for ``--formats``, ``filename`` the file it writes."""
+    """``create(**options)``; ``name`` is the word for ``--formats``, ``filename`` the file it writes.
+
+    ``options``: which of the user's choices (``language``, ``page``) ``create`` takes by name.
+    """
 
     name: str
     summary: str
     api: int
     create: Callable[..., ReportWriter]
     filename: str
+    options: tuple[str, ...] = ()
 
 
 class Specifications:

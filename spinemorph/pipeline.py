@@ -62,6 +62,8 @@ class Options:
     contrast: Literal["none", "equalize"] = "none"
     formats: tuple[str, ...] = ("pdf", "json", "csv", "png")
     femoral_heads: tuple[tuple[float, float], ...] | None = None
+    language: str = "en"
+    page: str = "a4"
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,8 @@ class Pipeline:
         """Loads the model; raises PluginError, UsageError or WeightsError before any film is read."""
         self.options = options = options if options is not None else Options()
         self._writers = [
-            (plugin := plugins.report_writer(name), plugin.create()) for name in options.formats
+            (plugin := plugins.report_writer(name), _created(plugin, options))
+            for name in options.formats
         ]
         _check_filenames([plugin for plugin, _ in self._writers])
         self._labeler = plugins.labeler(options.labeler).create()
@@ -262,6 +265,11 @@ def write_study(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return [folder / plugin.filename for plugin, _ in writers]
+
+
+def _created(plugin: ReportWriterPlugin, options: Options) -> Any:
+    """A report writer with those of the user's choices that it asks for."""
+    return plugin.create(**{name: getattr(options, name) for name in plugin.options})
 
 
 def _check_filenames(writers: Sequence[ReportWriterPlugin]) -> None:

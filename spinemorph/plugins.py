@@ -18,6 +18,7 @@ import pluggy
 from spinemorph.errors import PluginError, UsageError
 from spinemorph.hookspecs import (
     API,
+    REPORT_OPTIONS,
     EvaluatorPlugin,
     LabelerPlugin,
     PostprocessorPlugin,
@@ -264,9 +265,13 @@ def _fault(descriptor: Any, kind: type[Any]) -> str | None:
         return f"create of {name!r} cannot be called"
     if isinstance(descriptor, ReportWriterPlugin) and not _FILENAME.fullmatch(descriptor.filename):
         return f"{descriptor.filename!r} of {name!r} is not the name of a file"
-    for field in ("needs", "provides", "metrics"):
+    for field in ("needs", "provides", "metrics", "options"):
         if not isinstance(getattr(descriptor, field, ()), tuple):
             return f"{field} of {name!r} must be a tuple of names"
+    unknown = set(getattr(descriptor, "options", ())) - set(REPORT_OPTIONS)
+    if unknown:
+        known = ", ".join(REPORT_OPTIONS)
+        return f"{name!r} asks for the option {min(map(str, unknown))!r}; known: {known}"
     return None
 
 

@@ -30,16 +30,28 @@ ALLOWED = {
     "__init__": {"hookspecs"},
     "__main__": {"cli"},
     "anatomy": set(),
+    "compare": {"report"},
     "errors": set(),
-    "evaluate": {"data"},
+    "evaluate": {"data", "report"},
     "flags": set(),
     "hookspecs": {"types"},
     "learn": {"segmenters", "simulate"},
     "pipeline": {"plugins", "preprocess", "read"},
+    "store": {"data", "report"},
     "types": {"anatomy"},
 }
 #: The command line fronts the pipeline and the tools that are no part of it.
-COMMAND_LINE = {"data", "evaluate", "pipeline", "plugins", "read", "report", "simulate"}
+COMMAND_LINE = {
+    "compare",
+    "data",
+    "evaluate",
+    "pipeline",
+    "plugins",
+    "read",
+    "report",
+    "simulate",
+    "store",
+}
 
 
 def modules() -> list[Path]:

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from spinemorph.report.catalogue import Words, load_words
 from spinemorph.report.preview import View
 from spinemorph.types import FloatArray, Measurement, Study, Vertebra
 
@@ -80,8 +81,11 @@ class Drawing:
         return float(left), float(top), float(right), float(bottom)
 
 
-def draw(study: Study, film: View) -> Drawing:
-    """The drawing of a study; ``film`` is the view of the whole film, which bounds the legs."""
+def draw(study: Study, film: View, words: Words | None = None) -> Drawing:
+    """The drawing of a study; ``film`` is the view of the whole film, which bounds the legs.
+
+    ``words``: the language in which the angle is written.
+    """
     aspect = np.array([1.0, study.image.aspect])
     strokes: list[Stroke] = []
     corners: list[FloatArray] = []
@@ -105,7 +109,9 @@ def draw(study: Study, film: View) -> Drawing:
         angle = _lordosis(study, lordosis, aspect, film)
     behind = angle is None or angle.side * _front(study) > 0
     found = (_name(body, aspect, study, behind=behind) for body in study.vertebrae)
-    text = "" if lordosis is None or lordosis.value is None else f"{_signed(lordosis.value)}°"
+    text = ""
+    if lordosis is not None and lordosis.value is not None:
+        text = f"{(words or load_words()).number(lordosis.value, 1)}°"
     return Drawing(
         tuple(strokes),
         areas,
@@ -321,7 +327,3 @@ def _holds(film: View, point: FloatArray, room: float) -> bool:
 
 def _inside(value: float, low: float, high: float) -> float:
     return min(max(value, low), max(low, high))
-
-
-def _signed(value: float) -> str:
-    return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")

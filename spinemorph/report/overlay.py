@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinemorph.errors import ReportError
+from spinemorph.report.catalogue import Words, load_words
 from spinemorph.report.figures import draw
-from spinemorph.report.fonts import BOLD, font_file
+from spinemorph.report.fonts import BOLD, pillow_font
 from spinemorph.report.painter import Colour, Frame, paint
 from spinemorph.report.preview import preview, whole_film
 from spinemorph.types import FloatArray, Radiograph, Study
@@ -25,21 +25,24 @@ POINTS: Final = 520.0
 
 
 class OverlayWriter:
-    """Writes overlay.png: true aspect, at most 2,000 pixels high or wide."""
+    """Writes overlay.png: true aspect, at most 2,000 pixels high or wide; ``language`` of numbers."""
+
+    def __init__(self, language: str = "en") -> None:
+        self.words = load_words(language)
 
     def write(self, study: Study, radiograph: Radiograph, path: Path) -> None:
         """Draws ``study`` over ``radiograph``; ReportError where the file cannot be written."""
         import cv2
 
         encoded, data = cv2.imencode(
-            ".png", overlay(study, radiograph), [cv2.IMWRITE_PNG_COMPRESSION, 2]
+            ".png", overlay(study, radiograph, self.words), [cv2.IMWRITE_PNG_COMPRESSION, 2]
         )
         if not encoded:
             raise ReportError(f"{path.name}: the picture could not be encoded")
         path.write_bytes(data.tobytes())
 
 
-def overlay(study: Study, radiograph: Radiograph) -> NDArray[np.uint8]:
+def overlay(study: Study, radiograph: Radiograph, words: Words | None = None) -> NDArray[np.uint8]:
     """Picture (rows, columns, 3) uint8, blue green red."""
     import cv2
 
@@ -52,7 +55,7 @@ def overlay(study: Study, radiograph: Radiograph) -> NDArray[np.uint8]:
     )
     point = max(1.0, float(np.sqrt(width * height)) / POINTS)
     paint(
-        draw(study, film),
+        draw(study, film, words),
         Frame(film, scale, point, 0.0, 0.0, float(width), float(height)),
         RasterPen(picture),
     )
@@ -131,25 +134,18 @@ class RasterPen:
         ImageDraw.Draw(patch).text(
             (part.shape[1] / 2, part.shape[0] / 2),
             text,
-            font=_font(round(size)),
+            font=pillow_font(BOLD, round(size)),
             fill=tuple(round(255 * c) for c in colour),
             anchor="mm",
         )
         part[:] = np.asarray(patch)[:, :, ::-1]
 
     def text_width(self, text: str, size: float) -> float:
-        return float(_font(round(size)).getlength(text))
+        return float(pillow_font(BOLD, round(size)).getlength(text))
 
     def _fixed(self, points: FloatArray) -> NDArray[np.int32]:
         # Frames measure from the outer edge of the first pixel, OpenCV from its centre.
         return np.round((np.asarray(points) - 0.5) * (1 << self._SHIFT)).astype(np.int32)
-
-
-@lru_cache(maxsize=8)
-def _font(size: int) -> Any:
-    from PIL import ImageFont
-
-    return ImageFont.truetype(str(font_file(BOLD)), max(size, 6))
 
 
 def _bgr(colour: Colour) -> tuple[int, int, int]:

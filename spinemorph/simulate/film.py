@@ -41,15 +41,34 @@ def simulate_film(
     ``size``: rows and columns; by default the settings decide.
     """
     rng = np.random.default_rng(seed)
-    bones, placed, plan, camera, view = _scene(anatomy, settings, rng, size)
-    pelvis = turned_pelvis(placed["S1"], rng, settings.pose)
+    scene = _scene(anatomy, settings, rng, size)
+    return _render(anatomy, settings, scene, seed, (rng, rng, rng))
+
+
+def _render(
+    anatomy: Anatomy,
+    settings: Settings,
+    scene: tuple[dict[str, ShapedBone], dict[str, Placed], ImplantPlan, Camera, str],
+    seed: int,
+    streams: tuple[np.random.Generator, np.random.Generator, np.random.Generator],
+    cage_hosts: Mapping[str, Placed] | None = None,
+) -> SimulatedFilm:
+    """The film of a scene. ``streams`` draw the bones, the implants, and all that differs from film to film.
+
+    ``cage_hosts``: where upper bodies stood when a cage was put in under them, if they moved since.
+    """
+    bones, placed, plan, camera, view = scene
+    patient, hardware, rng = streams
+    pelvis = turned_pelvis(placed["S1"], patient, settings.pose)
 
     total = bone_integral(
-        camera, placed, bones, (pelvis, anatomy.pelvis), rng, settings.bones, plan.replaced
+        camera, placed, bones, (pelvis, anatomy.pelvis), patient, settings.bones, plan.replaced
     )
     total += ribs(camera, list(placed.values()), rng, settings.ribs)
     total += soft_tissue(camera, list(placed.values()), rng, settings.tissue, view)
-    metal, true_implants = implants(camera, list(placed.values()), plan, rng, settings.implants)
+    metal, true_implants = implants(
+        camera, list(placed.values()), plan, hardware, settings.implants, cage_hosts or {}
+    )
     total += metal
     pixels, exposed = display(expose(total, rng, settings.detector), rng, settings.display)
 

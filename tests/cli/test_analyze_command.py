@@ -200,7 +200,7 @@ def test_an_unknown_segmenter_is_wrong_use_and_the_known_ones_are_named(run, fil
 def test_an_unknown_format_is_wrong_use(run, film):
     code, _, err = run(film, formats="json,docx")
     assert code == 2
-    assert "known: csv, json, pdf, png" in err
+    assert "known: csv, html, json, pdf, png" in err
 
 
 def test_missing_weights_are_wrong_use_and_damaged_ones_an_error(run, film, tmp_path):

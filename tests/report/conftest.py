@@ -177,7 +177,7 @@ def measure(
         add("slip_grade", pair, None if offset is None else float(offset > 5), "1", 0, label=grade)
     for level in LEVELS[:-1]:
         item = corners.get(level)
-        add("vertebral_wedge", (level,), between(line(level, "i"), line(level)), "deg", 1.9)
+        add("vertebral_wedge", (level,), between(line(level), line(level, "i")), "deg", 1.9)
         for name, one, two in (
             ("height_anterior", 0, 2),
             ("height_posterior", 1, 3),

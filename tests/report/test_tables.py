@@ -6,8 +6,12 @@ import pytest
 
 from spinemorph.flags import FLAGS
 from spinemorph.reference import ReferenceRange
-from spinemorph.report import tables, words
+from spinemorph.report import remarks, tables, values
+from spinemorph.report.catalogue import load_words
+from spinemorph.report.values import Reasons
 from spinemorph.types import AlternativeNumbering, Measurement, Numbering
+
+EN, DE = load_words("en"), load_words("de")
 
 
 def measured(value, interval=None, unit="mm", name="slip", reason=None, **more):
@@ -25,21 +29,27 @@ def measured(value, interval=None, unit="mm", name="slip", reason=None, **more):
         (measured(-2.5), "\N{MINUS SIGN}2.5", ""),
         (measured(0.456, unit="1"), "0.46", ""),
         (measured(1.0, unit="1", name="slip_grade", label="I"), "I", ""),
+        (measured(2.0, unit="1", name="genant_grade", label="wedge"), "2", ""),
     ],
 )
-def test_cells(item, text, interval):
-    cell = tables.cell(item, tables.Reasons())
+def test_cells(phantom, item, text, interval):
+    cell = values.cell(item, phantom[0], Reasons(EN))
     assert (cell.text, cell.interval) == (text, interval)
 
 
-def test_missing_values_carry_numbered_reasons():
-    reasons = tables.Reasons()
-    first = tables.cell(measured(None, reason="no_pixel_spacing"), reasons)
-    tables.cell(measured(None, reason="implausible"), reasons)
-    again = tables.cell(measured(None, reason="no_pixel_spacing"), reasons)
+def test_cells_in_german(phantom):
+    cell = values.cell(measured(-3.14159, (-5.14159, -1.14159)), phantom[0], Reasons(DE))
+    assert (cell.text, cell.interval) == ("\N{MINUS SIGN}3,1", "± 2,0")
+
+
+def test_missing_values_carry_numbered_reasons(phantom):
+    study, reasons = phantom[0], Reasons(EN)
+    first = values.cell(measured(None, reason="no_pixel_spacing"), study, reasons)
+    values.cell(measured(None, reason="implausible"), study, reasons)
+    again = values.cell(measured(None, reason="no_pixel_spacing"), study, reasons)
     assert first == again
     assert first.text == "– (1)"
-    assert tables.cell(None, reasons).text == "–"
+    assert values.cell(None, study, reasons).text == "–"
     assert reasons.explained() == [
         f"(1) {FLAGS['no_pixel_spacing']}",
         f"(2) {FLAGS['implausible']}",
@@ -48,19 +58,15 @@ def test_missing_values_carry_numbered_reasons():
 
 def test_marks_say_which_side():
     known = ReferenceRange(10.0, 20.0, "p", "s")
-    assert [tables.mark(x, known) for x in (9.9, 10.0, 20.0, 20.1)] == [
-        words.LOW,
-        "",
-        "",
-        words.HIGH,
-    ]
-    assert tables.mark(1e6, None) == ""
+    marks = [values.mark(x, known) for x in (9.9, 10.0, 20.0, 20.1)]
+    assert marks == [values.LOW, "", "", values.HIGH]
+    assert values.mark(1e6, None) == ""
 
 
 def test_key_rows_mark_a_lordosis_outside_its_range(build):
-    for lordosis, sign in ((20.0, words.LOW), (55.0, ""), (90.0, words.HIGH)):
+    for lordosis, sign in ((20.0, values.LOW), (55.0, ""), (90.0, values.HIGH)):
         study, _ = build(lordosis=lordosis)
-        row = tables.key_rows(study, tables.Reasons())[0]
+        row = tables.key_rows(study, Reasons(EN))[0]
         assert row.cell.mark == sign
         assert row.range is not None
         assert row.range_text == "35–80°"
@@ -77,27 +83,27 @@ def test_key_rows_mark_a_lordosis_outside_its_range(build):
     ],
 )
 def test_age(born, at, years):
-    assert tables.age(born, at) == years
+    assert remarks.age(born, at) == years
 
 
 def test_patient_values(build):
     study, _ = build()
-    values = dict(tables.patient_values(study))
-    assert values["Name"] == "Müller, Zoé"
-    assert values["Born"] == "1957-03-02 (68 y)"
-    assert values["Sex"] == "female"
+    fields = dict(remarks.patient_values(study, EN))
+    assert fields["Name"] == "Müller, Zoé"
+    assert fields["Born"] == "1957-03-02 (68 y)"
+    assert fields["Sex"] == "female"
     bare, _ = build(patient={})
-    assert all(value is None for _, value in tables.patient_values(bare))
+    assert all(value is None for _, value in remarks.patient_values(bare, EN))
 
 
 def test_every_flag_is_said_once(build):
     study, _ = build()
     study = replace(study, flags=(*FLAGS, "made_up"))
-    lines = [*tables.stop_lines(study), *tables.flag_lines(study)]
+    lines = [*remarks.stop_lines(study, EN), *remarks.flag_lines(study, EN)]
     for code, text in FLAGS.items():
-        assert lines.count(text) == (0 if code in tables.SAID_BY_SCALE else 1), code
+        assert lines.count(text) == (0 if code in remarks.SAID_BY_SCALE else 1), code
     assert "made_up" in lines
-    assert set(FLAGS) > tables.STOPPING
+    assert set(FLAGS) > remarks.STOPPING
 
 
 def test_flags_of_bodies_and_measurements_name_their_owners(build):
@@ -106,7 +112,7 @@ def test_flags_of_bodies_and_measurements_name_their_owners(build):
     others = tuple(
         replace(m, flags=("vertical_untrusted",)) if m is slope else m for m in study.measurements
     )
-    lines = tables.flag_lines(replace(study, measurements=others))
+    lines = remarks.flag_lines(replace(study, measurements=others), EN)
     assert f"L3, L5: {FLAGS['corner_uncertain']}" in lines
     assert f"Sacral slope: {FLAGS['vertical_untrusted']}" in lines
 
@@ -114,8 +120,8 @@ def test_flags_of_bodies_and_measurements_name_their_owners(build):
 @pytest.mark.parametrize("basis", ["calibrated", "estimated", "detector", "unknown", "user"])
 def test_scale_is_said_in_words(build, basis):
     study, _ = build(basis=basis)
-    line = tables.basis_lines(study)[0]
-    assert line.startswith(words.SCALE[basis])
+    line = remarks.basis_lines(study, EN)[0]
+    assert line.startswith(EN(f"scale.{basis}"))
     assert "0.3 × 0.3 mm" in line
 
 
@@ -124,8 +130,8 @@ def test_numbering_is_never_said_to_be_certain(build):
         spacing=None,
         numbering=Numbering(1.0, AlternativeNumbering(-1, 0.034, "the bodies look lower.")),
     )
-    lines = tables.basis_lines(study)
-    assert lines[0] == words.SCALE[None]
+    lines = remarks.basis_lines(study, EN)
+    assert lines[0] == EN("scale.none")
     assert "99\N{NO-BREAK SPACE}%" in lines[1]
     assert lines[2] == "Alternative, 3\N{NO-BREAK SPACE}%: the bodies look lower."
 
@@ -136,18 +142,25 @@ def test_measures_without_a_column_are_listed(build):
         12.0, (11.0, 13.0), unit="mm2", name="osteophyte_area", site="superior_anterior"
     )
     angle = measured(4.0, unit="deg", name="screw_endplate_angle", instance="screw-1")
-    lines = tables.other_lines(
-        replace(study, measurements=(*study.measurements, extra, angle)), tables.Reasons()
-    )
-    assert any(
-        line.startswith("Osteophyte area (L4–L5, superior anterior): 12.0 ± 1.0") for line in lines
-    )
-    assert "Screw endplate angle (L4–L5, screw-1): 4.0°" in lines
+    study = replace(study, measurements=(*study.measurements, extra, angle))
+    rows = tables.other_rows(study, Reasons(EN))
+    assert (
+        "Osteophyte area",
+        "L4–L5, superior anterior",
+        "12.0 ± 1.0\N{NO-BREAK SPACE}mm²",
+    ) in rows
+    assert ("Screw to endplate angle", "L4–L5, screw-1", "4.0°") in rows
+    assert (
+        "Fläche des Osteophyten",
+        "L4–L5, Deckplatte vorn",
+        "12,0 ± 1,0\N{NO-BREAK SPACE}mm²",
+    ) in (tables.other_rows(study, Reasons(DE)))
 
 
 def test_unscaled_films_show_ratios_in_place_of_lengths(build):
     study, _ = build(spacing=None)
-    grid = tables.segment_grid(study, tables.segment_columns(study), tables.Reasons())
+    columns = tables.short_columns(study)
+    grid = tables.segment_grid(study, columns, Reasons(EN), "short_columns")
     assert "height index" in grid.titles
     assert not any("mm" in title for title in grid.titles)
     assert all(cell.text[0] != "–" for _, row in grid.rows for cell in row)

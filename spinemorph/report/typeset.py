@@ -1,0 +1,86 @@
+"""PDF by typst: a template of this folder and data for it, as bytes.
+
+Data reaches a template as JSON, never as markup: whatever a patient is called, it stays text.
+The PDF is tagged (PDF/UA-1), its fonts are embedded, and the same data give the same bytes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from spinemorph.errors import ReportError
+from spinemorph.report.fonts import FAMILIES, font_folders, printable
+
+TEMPLATES: Final = Path(__file__).with_name("templates")
+#: Width and height in points, and the margin that any printer leaves.
+PAGES: Final = {"a4": (595.28, 841.89), "letter": (612.0, 792.0)}
+MARGIN: Final = 30.0
+STANDARD: Final = "ua-1"
+
+
+def typeset(
+    template: str,
+    data: Mapping[str, Any],
+    *,
+    made_at: str | None = None,
+    templates: Path = TEMPLATES,
+) -> bytes:
+    """The PDF of ``template`` (a file of ``templates``) filled with ``data`` (plain JSON values).
+
+    ``made_at``: ISO date and time that the PDF says it was made; without one it says 1970, so that
+    the bytes depend on nothing but the arguments. ReportError where typst refuses.
+    """
+    import typst
+
+    inputs = {"data": json.dumps(cleaned({**data, "fonts": list(FAMILIES)}), ensure_ascii=False)}
+    try:
+        return typst.compile(
+            str(templates / template),
+            root=str(templates),
+            font_paths=_fonts(),
+            sys_inputs=inputs,
+            pdf_standards=STANDARD,
+            timestamp=timestamp(made_at),
+            format="pdf",
+        )
+    except typst.TypstError as fault:
+        raise ReportError(f"{template}: {fault.message}") from fault
+
+
+def cleaned(value: Any) -> Any:
+    """``value`` with every text made printable."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {key: cleaned(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [cleaned(item) for item in value]
+    return value
+
+
+def timestamp(made_at: str | None) -> int:
+    """Seconds since 1970 of an ISO date and time (UTC where it names no zone); 0 without one."""
+    try:
+        moment = dt.datetime.fromisoformat(made_at or "")
+    except ValueError:
+        return 0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return max(int(moment.timestamp()), 0)
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> Any:
+    """All fonts, read once a process; none of the machine's own, so that all make the same PDF."""
+    import typst
+
+    return typst.Fonts(
+        include_system_fonts=False,
+        include_embedded_fonts=False,
+        font_paths=[str(folder) for folder in font_folders()],
+    )
