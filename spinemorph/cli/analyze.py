@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import click
 
 from spinemorph.cli import NOTHING_DONE, OK, SOME_FAILED
 from spinemorph.cli.batch import Outcome, run_batch
+from spinemorph.cli.keeping import keeper
 from spinemorph.cli.naming import study_names
+from spinemorph.cli.store_options import key_option
 from spinemorph.errors import SpinemorphError, UsageError
 
 
@@ -107,6 +110,15 @@ def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ..
     help="Files to write.",
 )
 @click.option(
+    "--store",
+    "place",
+    metavar="URL",
+    help="Keep the studies too: a file, or the URL of a PostgreSQL database.",
+)
+@click.option("--reanalyze", is_flag=True, help="Also films that the store has; both are kept.")
+@click.option("--pseudonymize", is_flag=True, help="Store pseudonyms, made with a key.")
+@key_option
+@click.option(
     "--language",
     type=click.Choice(["en", "de"]),
     default="en",
@@ -122,12 +134,21 @@ def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ..
 )
 @click.option("--json", "as_json", is_flag=True, help="Results on stdout as JSON.")
 def analyze(
-    paths: tuple[str, ...], output: Path, spacing_for_all: bool, as_json: bool, **choices: Any
+    paths: tuple[str, ...],
+    output: Path,
+    spacing_for_all: bool,
+    as_json: bool,
+    place: str | None,
+    reanalyze: bool,
+    pseudonymize: bool,
+    key_file: Path | None,
+    **choices: Any,
 ) -> int:
     """Find, number and measure the vertebrae of films, and write a report for each.
 
     PATH is a film (DICOM, PNG, JPEG, TIFF), a folder that is searched through, or a glob. Results
-    go to OUTPUT/<study>/. One bad film never stops the others.
+    go to OUTPUT/<study>/. One bad film never stops the others. With --store, films that the store
+    has are passed over.
     """
     from spinemorph.cli.show import show_outcomes
     from spinemorph.pipeline import Options
@@ -152,14 +173,16 @@ def analyze(
         raise UsageError(f"--femoral-heads belongs to one film, and there are {len(films)}")
     names = study_names(films.values())
     jobs = [(path, output / name) for path, name in names.items()]
-    if jobs:
-        outcomes = run_batch(jobs, Options(**choices)) + outcomes
+    kept = keeper(place, pseudonymize=pseudonymize, key_file=key_file, reanalyze=reanalyze)
+    with nullcontext() if kept is None else closing(kept):
+        if jobs:
+            outcomes = run_batch(jobs, Options(**choices), kept) + outcomes
     if as_json:
         click.echo(
             json.dumps([outcome.as_dict() for outcome in outcomes], allow_nan=False, indent=1)
         )
     show_outcomes(outcomes, to_stderr=as_json)
-    done = sum(outcome.study is not None for outcome in outcomes)
+    done = sum(outcome.study is not None or outcome.known for outcome in outcomes)
     failed = sum(outcome.study is None and not outcome.skipped for outcome in outcomes)
     if done == 0:
         return NOTHING_DONE

@@ -7,23 +7,30 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spinemorph.errors import SpinemorphError
 from spinemorph.pipeline import Analysis, Options, Pipeline
 from spinemorph.plugins import load_plugins
 from spinemorph.types import Study
 
+if TYPE_CHECKING:
+    from spinemorph.cli.keeping import Keeper
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What became of one path: a study and its folder, or why there is none."""
+    """What became of one path: a study and its folder, or why there is none.
+
+    ``known``: skipped because the store has it.
+    """
 
     path: Path
     folder: Path | None
     study: Study | None
     fault: str | None
     skipped: bool = False
+    known: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -35,13 +42,17 @@ class Outcome:
             "study": None if self.study is None else study_to_dict(self.study),
             "error": self.fault,
             "skipped": self.skipped,
+            "known": self.known,
         }
 
 
-def run_batch(jobs: Sequence[tuple[Path, Path]], options: Options) -> list[Outcome]:
+def run_batch(
+    jobs: Sequence[tuple[Path, Path]], options: Options, keeper: Keeper | None = None
+) -> list[Outcome]:
     """Analyse every (film, result folder); a film that fails is an outcome with its fault.
 
-    At most one analysed film waits to be written, so memory does not grow with the batch.
+    ``keeper`` leaves out films that its store knows, and keeps the results of the others. At most
+    one analysed film waits to be written, so memory does not grow with the batch.
     """
     from rich.console import Console
     from rich.progress import track
@@ -56,13 +67,17 @@ def run_batch(jobs: Sequence[tuple[Path, Path]], options: Options) -> list[Outco
         )
         for path, folder in progress:
             try:
+                known = None if keeper is None else keeper.known(path)
+                if known is not None:
+                    outcomes.append(Outcome(path, None, None, known, skipped=True, known=True))
+                    continue
                 analysis = pipeline.analyze(path)
             except Exception as fault:  # noqa: BLE001  one film never stops the others
                 outcomes.append(_failed(path, fault))
                 continue
             if waiting is not None:
                 outcomes.append(_finished(*waiting))
-            future = writer.submit(_write, pipeline, analysis, folder)
+            future = writer.submit(_write, pipeline, keeper, path, analysis, folder)
             waiting = path, folder, analysis.study, future
         if waiting is not None:
             outcomes.append(_finished(*waiting))
@@ -70,8 +85,12 @@ def run_batch(jobs: Sequence[tuple[Path, Path]], options: Options) -> list[Outco
     return sorted(outcomes, key=lambda outcome: place[outcome.path])
 
 
-def _write(pipeline: Pipeline, analysis: Analysis, folder: Path) -> None:
+def _write(
+    pipeline: Pipeline, keeper: Keeper | None, path: Path, analysis: Analysis, folder: Path
+) -> None:
     pipeline.write(analysis, folder)
+    if keeper is not None:
+        keeper.keep(path, analysis)
 
 
 def _finished(path: Path, folder: Path, study: Study, future: Future[Any]) -> Outcome:
