@@ -10,6 +10,7 @@ import click
 
 from spinemorph.cli import NOTHING_DONE, OK, SOME_FAILED
 from spinemorph.cli.batch import Outcome, run_batch
+from spinemorph.cli.cohort import sum_up, summary_of
 from spinemorph.cli.naming import study_names
 from spinemorph.errors import SpinemorphError, UsageError
 
@@ -127,8 +128,12 @@ def analyze(
         )
     names = study_names(films.values())
     jobs = [(path, output / name) for path, name in names.items()]
+    options = Options(**choices)
+    cohort = summary_of(jobs)
     if jobs:
-        outcomes = run_batch(jobs, Options(**choices)) + outcomes
+        outcomes = run_batch(jobs, options, cohort=cohort, whole=as_json) + outcomes
+    if cohort is not None:
+        outcomes += sum_up(cohort, outcomes, output, options)
     if as_json:
         click.echo(
             json.dumps([outcome.as_dict() for outcome in outcomes], allow_nan=False, indent=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from spinemorph.report.catalogue import Words
@@ -32,6 +32,7 @@ def _slips(study: Study, words: Words) -> tuple[str, str, bool] | None:
     if not grades:
         return None
     parts, missing = [], []
+    seen = {body.level for body in study.vertebrae}
     for item in grades:
         percent = study.find("slip_percent", item.levels)
         level = "/".join(item.levels)
@@ -42,9 +43,13 @@ def _slips(study: Study, words: Words) -> tuple[str, str, bool] | None:
             )
         elif percent is not None and _is_backward(percent):
             parts.append(words("findings.slip_back", level=level, percent=shown))
-        elif item.value is None and (percent is None or percent.value is None):
+        elif (percent is None or percent.value is None) and seen.issuperset(item.levels):
             missing.append(level)
-    return _row("slip", parts, missing, len(grades), words)
+    valued = any(
+        item.name in {"slip", "slip_percent"} and item.value is not None
+        for item in study.measurements
+    )
+    return _row("slip", parts, missing, words) if valued else None
 
 
 def _is_backward(percent: Measurement) -> bool:
@@ -75,10 +80,13 @@ def _graded(
             before = worst.get(item.levels)
             if before is None or item.value > (before.value or 0):
                 worst[item.levels] = item
-    levels = dict.fromkeys(item.levels for item in items)
+    if not worst:
+        return None
+    seen = {body.level for body in study.vertebrae}
+    levels = dict.fromkeys(item.levels for item in items if seen.issuperset(item.levels))
     missing = ["/".join(each) for each in levels if each not in worst]
     parts = [say(item, words) for item in worst.values() if (item.value or 0) >= 1]
-    return _row(kind, parts, missing, len(levels), words)
+    return _row(kind, parts, missing, words)
 
 
 def _deformity(item: Measurement, words: Words) -> str:
@@ -111,7 +119,7 @@ def _outside(study: Study, words: Words) -> tuple[str, str, bool] | None:
     if not ranged:
         return None
     parts = [f"{name} {', '.join(levels)}" for name, levels in found.items()]
-    return _row("outside", parts, (), 1, words)
+    return _row("outside", parts, (), words)
 
 
 def _implants(study: Study, words: Words) -> tuple[str, str, bool] | None:
@@ -126,12 +134,9 @@ def _implants(study: Study, words: Words) -> tuple[str, str, bool] | None:
 
 
 def _row(
-    kind: str, parts: Iterable[str], missing: Iterable[str], count: int, words: Words
-) -> tuple[str, str, bool] | None:
-    """``parts``, or that there are none; None where nothing of ``count`` was graded at all."""
-    parts, missing = list(parts), list(missing)
-    if len(missing) == count:
-        return None
+    kind: str, parts: Sequence[str], missing: Sequence[str], words: Words
+) -> tuple[str, str, bool]:
+    """``parts``, or that there are none; then the levels of the film that were not graded."""
     text = "; ".join(parts) if parts else words(f"findings.{kind}_none")
     if missing:
         text += " (" + words("findings.partly", levels=", ".join(missing)) + ")"

@@ -14,7 +14,7 @@ from spinemorph.types import Measurement, Study
 
 ROW: Final = 13.0
 NAMES: Final = 36.0
-GAP: Final = 16.0
+GAP: Final = 22.0
 HEAD, FOOT = 16.0, 14.0
 #: Degrees by which the parts may miss the lordosis, for the rounding of whoever measured them.
 MOST_APART: Final = 0.5

@@ -18,6 +18,8 @@ from spinemorph.types import FloatArray
 
 FONTS: Final = ", ".join(f"'{name}'" for name in FAMILIES) + ", sans-serif"
 JPEG_QUALITY: Final = 88
+#: Points of a curve nearer than this (in points of the page) to the one before are left out.
+CLOSEST: Final = 0.8
 
 #: Colours of plots: what is in its range, what is not, and a published range.
 INK, ALERT, BAND = "currentColor", "#b3261e", "#c9ced6"
@@ -189,8 +191,14 @@ _hex, _text = colour, text
 
 
 def _path(points: FloatArray) -> str:
-    pairs = np.round(np.asarray(points, dtype=np.float64), 2).tolist()
-    return "M" + "L".join(f"{x:g} {y:g}" for x, y in pairs)
+    """Path data through ``points`` (n, 2); those too close to be told apart are left out."""
+    array = np.asarray(points, dtype=np.float64)
+    if len(array) > 16:
+        steps = np.floor(np.cumsum(np.linalg.norm(np.diff(array, axis=0), axis=1)) / CLOSEST)
+        kept = np.concatenate([[True], np.diff(steps, prepend=-1.0) > 0])
+        kept[-1] = True
+        array = array[kept]
+    return "M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in array.tolist())
 
 
 def _plain(value: object) -> str:

@@ -18,7 +18,7 @@ KEY: Final = (
     ("lordosis_distribution_index", ("L1", "L4", "S1")),
     ("sacral_slope", ("S1",)),
 )
-PELVIC: Final = ("pelvic_incidence", "pelvic_tilt")
+PELVIC: Final = ("pelvic_incidence", "pelvic_tilt", "pi_ll_mismatch")
 #: Columns of the first page; heights in millimetres, or ratios where there is no scale.
 SHORT: Final = (
     "disc_angle",
@@ -51,6 +51,8 @@ SEGMENT_COLUMNS_MORE: Final = (
     "disc_height_farfan",
     "disc_height_frobin",
     "disc_area",
+    "disc_narrowing_neighbours",
+    "disc_narrowing_reference",
 )
 BODY_COLUMNS: Final = (
     "vertebral_height_anterior",
@@ -65,6 +67,10 @@ BODY_COLUMNS: Final = (
     "genant_grade",
     "osteophyte_grade",
 )
+
+
+#: The reason that the sentence on the scale gives for a whole table.
+NO_SCALE: Final = "no_pixel_spacing"
 
 
 @dataclass(frozen=True)
@@ -148,7 +154,7 @@ def short_columns(study: Study) -> tuple[str, ...]:
 def segment_grid(
     study: Study, columns: Sequence[str], reasons: Reasons, titles: str = "columns"
 ) -> Grid:
-    """Motion segments in rows; columns that no segment has are left out.
+    """Motion segments in rows; columns that no segment has, or only with a scale, are left out.
 
     ``titles``: the section of the catalogue that names the columns.
     """
@@ -233,7 +239,11 @@ def _grid(
     reasons: Reasons,
     titles: str,
 ) -> Grid:
-    known = {item.name for item in study.measurements}
+    known = {
+        item.name
+        for item in study.measurements
+        if item.value is not None or item.reason != NO_SCALE
+    }
     shown = tuple(name for name in columns if name in known)
     return Grid(
         shown,
