@@ -37,7 +37,9 @@ def typeset(
     """
     import typst
 
-    inputs = {"data": json.dumps(cleaned({**data, "fonts": list(FAMILIES)}), ensure_ascii=False)}
+    drawings: dict[str, str] = {}
+    content = _apart(cleaned({**data, "fonts": list(FAMILIES)}), drawings)
+    inputs = {"data": json.dumps(content, ensure_ascii=False), **drawings}
     try:
         return typst.compile(
             str(templates / template),
@@ -60,6 +62,23 @@ def cleaned(value: Any) -> Any:
         return {key: cleaned(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [cleaned(item) for item in value]
+    return value
+
+
+def _apart(value: Any, drawings: dict[str, str]) -> Any:
+    """``value`` with every drawing replaced by its key in ``drawings``.
+
+    Typst hashes data whenever it remembers a result; drawings of half a megabyte would cost most
+    of its time.
+    """
+    if isinstance(value, str) and value.startswith("<svg "):
+        key = f"drawing-{len(drawings)}"
+        drawings[key] = value
+        return key
+    if isinstance(value, dict):
+        return {key: _apart(item, drawings) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_apart(item, drawings) for item in value]
     return value
 
 
