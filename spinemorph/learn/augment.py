@@ -12,7 +12,24 @@ FloatImage = NDArray[np.float32]
 
 def degrade(window: FloatImage, rng: Generator) -> FloatImage:
     """A window (0 to 255) as another machine, viewer or copyist might have left it."""
-    image = window / np.float32(255)
+    image = _graded(window / np.float32(255), rng)
+    for probability, change in (
+        (0.20, _blurred),
+        (0.30, _noisy),
+        (0.25, _filtered),
+        (0.25, _clouded),
+        (0.12, _crossed),
+        (0.08, _coded),
+        (0.25, _patches),
+        (0.20, _ramp),
+    ):
+        if rng.random() < probability:
+            image = change(image, rng)
+    return np.asarray(image, np.float32)
+
+
+def _graded(image: FloatImage, rng: Generator) -> FloatImage:
+    """Another gamma, a scale cut at one end, and local or global equalisation."""
     if rng.random() < 0.5:
         image = np.power(image, np.float32(np.exp(rng.uniform(np.log(0.45), np.log(2.2)))))
     kind = rng.random()
@@ -29,18 +46,53 @@ def degrade(window: FloatImage, rng: Generator) -> FloatImage:
         image = equalise.apply((np.clip(image, 0, 1) * 255).astype(np.uint8)) / np.float32(255)
     elif rng.random() < 0.08:
         image = cv2.equalizeHist((np.clip(image, 0, 1) * 255).astype(np.uint8)) / np.float32(255)
-    if rng.random() < 0.2:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3))
-    if rng.random() < 0.3:
-        noise = rng.standard_normal(image.shape, dtype=np.float32)
-        image = image + np.float32(rng.uniform(0.003, 0.05) * max(image.std() * 4, 0.02)) * noise
-    if rng.random() < 0.08:
-        image = _coded(image, rng)
-    if rng.random() < 0.25:
-        image = _patches(image, rng)
-    if rng.random() < 0.2:
-        image = _ramp(image, rng)
-    return np.asarray(image, np.float32)
+    return image
+
+
+def _blurred(image: FloatImage, rng: Generator) -> FloatImage:
+    return cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3))
+
+
+def _noisy(image: FloatImage, rng: Generator) -> FloatImage:
+    noise = rng.standard_normal(image.shape, dtype=np.float32)
+    return image + np.float32(rng.uniform(0.003, 0.05) * max(image.std() * 4, 0.02)) * noise
+
+
+def _filtered(image: FloatImage, rng: Generator) -> FloatImage:
+    """Mixed with a random small convolution of itself (after Xu et al., ICLR 2021): what is an edge
+    stays one, what a texture or an edge profile looks like changes.
+    """
+    size = int(rng.choice([3, 5, 7]))
+    kernel = rng.normal(0, 1, (size, size)).astype(np.float32)
+    other = cv2.filter2D(image, -1, kernel / np.float32(np.sqrt((kernel**2).sum())))
+    spread = max(float(other.std()), 1e-6)
+    other = (other - other.mean()) * np.float32(image.std() / spread) + image.mean()
+    share = np.float32(rng.uniform(0.1, 0.5))
+    return np.asarray((1 - share) * image + share * other, np.float32)
+
+
+def _clouded(image: FloatImage, rng: Generator) -> FloatImage:
+    """Cloudy structure of several sizes, as bowel, muscle and fat lay it over the bones."""
+    rows, columns = image.shape
+    total = np.zeros_like(image)
+    for cells in (3, 6, 12, 24, 48):
+        grid = rng.normal(0, cells ** -rng.uniform(0.2, 0.9), (cells, cells)).astype(np.float32)
+        total += cv2.resize(grid, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    total /= max(float(total.std()), 1e-6)
+    return image + total * np.float32(rng.uniform(0.1, 0.6) * max(float(image.std()), 0.02))
+
+
+def _crossed(image: FloatImage, rng: Generator) -> FloatImage:
+    """Curves and borders of shades that are no endplate: gas, iliac crests, ribs, folds."""
+    rows, columns = image.shape
+    total = np.zeros_like(image)
+    for _ in range(int(rng.integers(1, 4))):
+        centre = (int(rng.uniform(-0.3, 1.3) * columns), int(rng.uniform(-0.3, 1.3) * rows))
+        axes = (int(rng.uniform(0.1, 0.9) * columns), int(rng.uniform(0.1, 0.9) * rows))
+        value = float(rng.normal(0, 0.8) * max(float(image.std()), 0.02))
+        thick = -1 if rng.random() < 0.4 else int(rng.integers(1, 5))
+        cv2.ellipse(total, centre, axes, float(rng.uniform(0, 180)), 0, 360, value, thick)
+    return image + cv2.GaussianBlur(total, (0, 0), rng.uniform(0.6, 3.0))
 
 
 def _coded(image: FloatImage, rng: Generator) -> FloatImage:

@@ -46,7 +46,7 @@ def crop_samples(film: PooledFilm, rng: Generator) -> list[CropSample]:
             continue
         if level in ("T9", "T10") or (level == "T11" and rng.random() < 0.5):
             continue
-        repeats = 2 if level == "S1" else 1
+        repeats = 3 if level == "S1" else 1
         for _ in range(repeats):
             negative = rng.random() < NEGATIVE
             samples.append(_negative(film, i, rng) if negative else _positive(film, i, rng))
@@ -65,7 +65,7 @@ def _jitter(corners: FloatArray, facing_left: bool, sacrum: bool, rng: Generator
         )
         return windows.sacrum_crop(guess, facing_left)
     size = float(np.linalg.norm(corners.mean(axis=0) - corners[0])) * 1.4
-    wide = 2.0 if rng.random() < 0.15 else 1.0
+    wide = 2.4 if rng.random() < 0.2 else 1.0
     guess = (
         corners + rng.normal(0, 0.045 * wide * size, (4, 2)) + rng.normal(0, 0.05 * wide * size, 2)
     )

@@ -105,13 +105,7 @@ def _jittered(affine: FloatArray, rng: Generator) -> FloatArray:
     jitter = windows.similarity(
         middle, (middle[0] + shift[0], middle[1] + shift[1]), scale, np.deg2rad(turn)
     )
-    return _after(jitter, affine)
-
-
-def _after(second: FloatArray, first: FloatArray) -> FloatArray:
-    linear = second[:, :2] @ first[:, :2]
-    shift = second[:, :2] @ first[:, 2] + second[:, 2]
-    return np.hstack([linear, shift[:, None]])
+    return windows.after(jitter, affine)
 
 
 def _zoomed(
@@ -133,8 +127,8 @@ def _zoomed(
     )
     if rng.random() < 0.04:  # facing was mistaken
         flip = np.array([[-1.0, 0, layout.FINDER_COLUMNS - 1], [0, 1, 0]])
-        jitter = _after(flip, jitter)
-    return _after(jitter, affine)
+        jitter = windows.after(flip, jitter)
+    return windows.after(jitter, affine)
 
 
 def _beside_spine(film: PooledFilm, rng: Generator) -> FloatArray:

@@ -1,6 +1,6 @@
 """Train the embedded model on a pool of simulated films; can be stopped and taken up again.
 
-``python -m spinemorph.learn.train_compact finder|refiner --pool DIR --run DIR --minutes M``
+``python -m spinemorph.learn.train_compact finder|refiner --pool DIR --run DIR --minutes M [--start WEIGHTS]``
 
 The learning rate falls over the minutes of the budget, not over steps, since shared processors
 make steps of unequal length. A run folder that exists is taken up where it stopped.
@@ -26,6 +26,7 @@ from spinemorph.learn.losses import finder_loss, refiner_loss
 from spinemorph.learn.networks import Finder, Refiner
 from spinemorph.learn.pool import films_in, load
 from spinemorph.learn.samples import finder_sample
+from spinemorph.learn.start import start_from
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class TrainSettings:
     seed: int = 1
     threads: int = 1
     average: float = 0.998
+    #: a weights file of the embedded model to go on from, where the run is new
+    start: Path | None = None
 
 
 class Windows(torch.utils.data.IterableDataset):  # type: ignore[type-arg]
@@ -64,6 +67,8 @@ class Windows(torch.utils.data.IterableDataset):  # type: ignore[type-arg]
                 paths = films_in(self.pool)
             drawn += 1
             film = load(paths[int(rng.integers(0, len(paths)))])
+            if film.lateral and len(film.levels) < 2:
+                continue  # hidden, or hardly on the film: it teaches nothing
             if self.network == "finder":
                 # one film read serves two windows
                 yield finder_sample(film, rng).arrays()
@@ -83,6 +88,8 @@ class Training:
         torch.manual_seed(settings.seed)
         self.settings = settings
         self.network: nn.Module = Finder() if settings.network == "finder" else Refiner()
+        if settings.start is not None and not (settings.run / "state.json").exists():
+            start_from(self.network, settings.start, _first_images(settings))
         self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
@@ -184,6 +191,13 @@ class Training:
                 return
 
 
+def _first_images(settings: TrainSettings) -> list[Tensor]:
+    """Eight batches of samples, for the statistics of the layers."""
+    source = iter(Windows(settings.network, settings.pool, settings.seed))
+    count = settings.batch
+    return [torch.from_numpy(np.stack([next(source)[0] for _ in range(count)])) for _ in range(8)]
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("network", choices=("finder", "refiner"))
@@ -193,6 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--start", type=Path)
     options = parser.parse_args(arguments)
     batch = options.batch or (14 if options.network == "finder" else 48)
     settings = TrainSettings(
@@ -203,6 +218,7 @@ def main(arguments: list[str] | None = None) -> int:
         batch,
         options.rate,
         threads=options.threads,
+        start=options.start,
     )
     Training(settings).run()
     return 0

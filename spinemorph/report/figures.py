@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from spinemorph.report.catalogue import Words, load_words
 from spinemorph.report.preview import View
-from spinemorph.types import FloatArray, Measurement, Study, Vertebra
+from spinemorph.types import FloatArray, Measurement, Region, Study, Vertebra
 
 StrokeKind = Literal["contour", "superior", "inferior", "cobb", "osteophyte", "implant"]
 
@@ -125,9 +125,9 @@ def draw(study: Study, film: View, words: Words | None = None) -> Drawing:
     )
 
 
-def regions(study: Study, name: str) -> list[Any]:
+def regions(study: Study, name: str) -> list[Region]:
     """The regions of that name that postprocessors found."""
-    return [each for each in getattr(study, "regions", ()) if each.name == name]
+    return [each for each in study.regions if each.name == name]
 
 
 def choose_view(drawing: Drawing, film: View, frame_aspect: float) -> View:

@@ -173,7 +173,11 @@ def other_rows(study: Study, reasons: Reasons) -> list[tuple[str, str, str]]:
     words = reasons.words
     placed = {
         *(name for name, _ in KEY),
-        *PELVIC,
+        *(
+            item.name
+            for item in study.measurements
+            if item.name in PELVIC and item.value is not None
+        ),
         *SEGMENT_COLUMNS,
         *SEGMENT_COLUMNS_MORE,
         *BODY_COLUMNS,

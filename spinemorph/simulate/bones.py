@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from spinemorph.simulate.cortex import Cortex, cortex
 from spinemorph.simulate.meshes import BoneMesh, Camera, Placed
 from spinemorph.simulate.projection import add_bone
-from spinemorph.simulate.shape import ShapedBone, cortex
+from spinemorph.simulate.shape import ShapedBone
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class BoneSettings:
     sacrum_density: tuple[float, float] = (0.22, 0.80)
     pelvis_density: tuple[float, float] = (0.25, 0.90)
     texture: tuple[float, float] = (0.03, 0.30)
+    #: spread of the logarithm of the cortex' thickness from bone to bone, and over one bone (at most)
+    own_cortex_sd: float = field(default=0.0, metadata={"neutral": 0.0})
+    uneven_cortex: float = field(default=0.0, metadata={"neutral": 0.0})
+    #: part of the endplates that are sclerotic, and what they then have more
+    sclerosis: float = field(default=0.0, metadata={"neutral": 0.0})
+    sclerosis_mm: tuple[float, float] = field(default=(1.0, 4.0), metadata={"neutral": (1.0, 4.0)})
 
 
 def bone_integral(
@@ -55,7 +62,7 @@ def bone_integral(
             density = sacrum
         elif level in absent:
             density = 0.12
-        inner = cortex(bone, rng, wall, endplate, arch)
+        inner = cortex(bone, rng, _own_cortex(Cortex(wall, endplate, arch), level, rng, settings))
         add_bone(
             camera,
             placed[level],
@@ -69,7 +76,7 @@ def bone_integral(
         )
     place, mesh = pelvis
     shell = ShapedBone(mesh.vertices, mesh.faces, mesh.body, mesh.corners, np.zeros((1, 3, 3)), 0.0)
-    inner = cortex(shell, rng, base, base, base * 0.9)
+    inner = cortex(shell, rng, Cortex(base, base, base * 0.9))
     density = rng.uniform(*settings.pelvis_density)
     add_bone(
         camera, place, mesh.vertices, inner, mesh.faces, cortical, spongy, density, attenuation
@@ -77,6 +84,21 @@ def bone_integral(
     grain = _trabeculae(camera, rng)
     spongy *= 1 + rng.uniform(*settings.texture) * grain
     return np.maximum(cortical, 0) + np.maximum(spongy, 0)
+
+
+def _own_cortex(typical: Cortex, level: str, rng: Generator, settings: BoneSettings) -> Cortex:
+    """The cortex of one bone, as far as the settings let it differ from that of the patient."""
+    own = typical
+    if settings.own_cortex_sd > 0:
+        wall, endplate, arch = np.exp(rng.normal(0, settings.own_cortex_sd, 3))
+        own = Cortex(typical.wall * wall, typical.endplate * endplate, typical.arch * arch)
+    if settings.uneven_cortex > 0:
+        own = replace(own, uneven=rng.uniform(0, settings.uneven_cortex))
+    if settings.sclerosis > 0:
+        chance = settings.sclerosis * (2.0 if level in {"L4", "L5", "S1"} else 0.6)
+        more = rng.uniform(*settings.sclerosis_mm, 2) * (rng.random(2) < chance)
+        own = replace(own, sclerosis=(float(more[0]), float(more[1])))
+    return own
 
 
 def _trabeculae(camera: Camera, rng: Generator) -> NDArray[np.float32]:

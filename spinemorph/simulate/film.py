@@ -128,7 +128,7 @@ def _bodies(
         visible = float((inside & exposed[box.slices]).sum()) / max(int(mask.sum()), 1)
         if not inside.any():
             continue
-        corners = camera.project(placed[level].corner_points())[:, :2]
+        corners = camera.project(placed[level].read_points())[:, :2]
         (hidden if visible < SHOWN else shown).append(
             TrueBody(
                 level,
@@ -146,5 +146,5 @@ def _bodies(
 def _measurements(
     camera: Camera, placed: Mapping[str, Placed]
 ) -> tuple[tuple[str, tuple[str, ...], float], ...]:
-    corners = {level: camera.project(bone.corner_points())[:, :2] for level, bone in placed.items()}
+    corners = {level: camera.project(bone.read_points())[:, :2] for level, bone in placed.items()}
     return true_measurements(corners, camera.pixel_mm, camera.facing_left)

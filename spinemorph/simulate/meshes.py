@@ -24,6 +24,7 @@ class BoneMesh:
     ``corners``: (4, 2) of local x, z at y = 0 in the order of :data:`spinemorph.anatomy.CORNERS`,
     on the outer silhouette; NaN for what a bone has not. ``outlines``: (k, n, 3) closed contours
     of the body on sagittal slices of the outer surface; their union in projection is its silhouette.
+    ``marks``: (4, 2) where a reader puts the corners, where that is not told by ``corners``.
     """
 
     vertices: FloatArray
@@ -31,6 +32,7 @@ class BoneMesh:
     body: NDArray[np.bool_]
     corners: FloatArray
     outlines: FloatArray | None = None
+    marks: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.vertices)
@@ -81,11 +83,16 @@ class Anatomy:
     curves: CurveModel | None = None
 
 
+#: Half the thickness of the dense line at the rim of a body as a film shows it, in mm.
+CORTEX_MIDDLE = 0.4
+
+
 @dataclass(frozen=True, eq=False)
 class Placed:
     """A bone in the world: ``world = origin + rotation @ local``. S1 stands for sacrum and pelvis.
 
-    ``corners``: (4, 2) local x, z after all changes of shape; ``width``: lateral, mm.
+    ``corners``: (4, 2) local x, z after all changes of shape; ``width``: lateral, mm; ``marks``:
+    (4, 2) where a reader puts the corners, where that is not told by ``corners``.
     """
 
     level: str
@@ -93,13 +100,36 @@ class Placed:
     origin: FloatArray
     corners: FloatArray
     width: float
+    marks: FloatArray | None = None
 
     def to_world(self, local: FloatArray) -> FloatArray:
         return self.origin + local @ self.rotation.T
 
     def corner_points(self) -> FloatArray:
-        """The four corners in the world, (4, 3)."""
-        local = np.stack([self.corners[:, 0], np.zeros(4), self.corners[:, 1]], axis=1)
+        """The four corners of the outer surface in the world, (4, 3)."""
+        return self._in_world(self.corners)
+
+    def read_points(self) -> FloatArray:
+        """The four corners as a reader marks them, in the world, (4, 3).
+
+        A reader marks where the bright lines of endplate and wall meet, and they run through the middle
+        of the cortex: :data:`CORTEX_MIDDLE` mm inside the outer surface of a body, along both lines.
+        """
+        if self.marks is not None:
+            return self._in_world(self.marks)
+        if not np.isfinite(self.corners).all():
+            return self.corner_points()
+        moved = self.corners.copy()
+        for pairs in (((0, 1), (2, 3)), ((0, 2), (1, 3))):
+            for one, other in pairs:
+                along = self.corners[other] - self.corners[one]
+                step = CORTEX_MIDDLE * along / np.linalg.norm(along)
+                moved[one] += step
+                moved[other] -= step
+        return self._in_world(moved)
+
+    def _in_world(self, corners: FloatArray) -> FloatArray:
+        local = np.stack([corners[:, 0], np.zeros(4), corners[:, 1]], axis=1)
         return self.to_world(local)
 
 

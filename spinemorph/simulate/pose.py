@@ -193,10 +193,19 @@ def _degenerate(
             move += along * np.clip(rng.normal(0.8, settings.slip_sd_mm), -8, 16)
         elif low and rng.random() < settings.severe_slip:
             move += along * depth * rng.uniform(0.25, 0.55)
+        if lower == "S1" and bones["S1"].deformity == "dysplastic":
+            move += along * depth * rng.uniform(0.1, 0.5) + normal * 0.8 * _crown(bones["S1"])
         if move.any():
             for level in order[k + 1 :]:
                 flat[level] = (flat[level][0] + move, flat[level][1])
     return _separate(flat, bones, 0.4)
+
+
+def _crown(sacrum: ShapedBone) -> float:
+    """How far the dome of a sacrum stands above the line between its corners, in mm."""
+    x, y, z = sacrum.vertices.T
+    table = (x < sacrum.corners[0, 0]) & (x > sacrum.corners[1, 0]) & (np.abs(y) < 15)
+    return max(float(z[table].max() - sacrum.corners[:2, 1].mean()), 0.0) if table.any() else 0.0
 
 
 def _thoracic(
@@ -250,7 +259,9 @@ def _in_space(
             turn = _about_z(axial[level]) @ _about_x(coronal[level]) @ turn
         middle = np.array([origin[0], lateral[level] - lateral["S1"] * 0.5, origin[1]])
         bone = bones[level]
-        placed[level] = Placed(level, whole @ turn, whole @ middle, bone.corners, bone.width)
+        placed[level] = Placed(
+            level, whole @ turn, whole @ middle, bone.corners, bone.width, bone.marks
+        )
     return placed
 
 

@@ -52,8 +52,23 @@ class Settings:
         return json.dumps(asdict(self), indent=1, sort_keys=True)
 
     def digest(self) -> str:
-        """SHA-256 of the full settings: stands beside every figure made with them."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        """SHA-256 of the full settings: stands beside every figure made with them.
+
+        A setting that came later does not count where it is neutral, that is, where the same seed
+        gives the same film as before: a frozen distribution keeps its hash.
+        """
+        counted = json.dumps(_counted(self), indent=1, sort_keys=True)
+        return hashlib.sha256(counted.encode()).hexdigest()
+
+
+def _counted(value: Any) -> dict[str, Any]:
+    """Every setting but those at their neutral value, nested as in the JSON."""
+    found = {}
+    for item in fields(value):
+        own = getattr(value, item.name)
+        if "neutral" not in item.metadata or own != item.metadata["neutral"]:
+            found[item.name] = _counted(own) if is_dataclass(own) else own
+    return found
 
 
 def _merge(value: Any, changes: Any, where: str) -> Any:

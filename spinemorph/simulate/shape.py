@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
@@ -35,6 +35,17 @@ class ShapeSettings:
     warp_mm: float = 0.7
     sacral_dome: float = 0.25
     sacral_bend_sd: float = 0.25
+    #: height of a dome, and waves of the sacrum
+    sacral_dome_mm: tuple[float, float] = field(
+        default=(1.0, 5.0), metadata={"neutral": (1.0, 5.0)}
+    )
+    sacral_warp_mm: float = field(default=0.7, metadata={"neutral": 0.7})
+    #: dysplastic films: L5 low behind, on a rounded sacrum that it slips from
+    dysplastic: float = field(default=0.0, metadata={"neutral": 0.0})
+    #: how far behind the middle an endplate is deepest, at most, in half depths
+    concavity_behind: float = field(default=0.0, metadata={"neutral": 0.0})
+    #: rims that stand out all around an endplate, at most
+    lip_mm: float = field(default=0.0, metadata={"neutral": 0.0})
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +59,8 @@ class ShapedBone:
     outlines: FloatArray
     width: float
     deformity: str | None = None
+    #: (4, 2) where a reader puts the corners, where that is not told by ``corners``
+    marks: FloatArray | None = None
 
     def __post_init__(self) -> None:
         for name, shape in (
@@ -70,6 +83,7 @@ def shape_bones(
     share = rng.uniform(*settings.osteophyte) if osteophytes else 0.0
     variant = int(rng.integers(0, 8))
     depth = size * rng.normal(1, settings.depth_sd)
+    dysplastic = settings.dysplastic > 0 and rng.random() < settings.dysplastic
     bones: dict[str, ShapedBone] = {}
     for i, level in enumerate(("L1", "L2", "L3", "L4", "L5")):
         shapes = anatomy.vertebrae[level]
@@ -77,14 +91,17 @@ def shape_bones(
         height = wall_lengths[i] / (mesh.corners[0, 1] - mesh.corners[2, 1])
         height = np.clip(height, 0.75, 1.35) * rng.normal(1, settings.own_size_sd)
         own = depth * rng.normal(1, settings.own_size_sd, 2)
-        bones[level] = _vertebra(mesh, (own[0], own[1], height), rng, settings, share, fractured)
+        wedge = rng.uniform(0.05, 0.25) if dysplastic and level == "L5" else 0.0
+        bones[level] = _vertebra(
+            mesh, (own[0], own[1], height), rng, settings, share, fractured, wedge
+        )
     for level, factor in THORACIC_SIZE.items():
         mesh = anatomy.vertebrae["L1"][0]
         height = wall_lengths[0] / (mesh.corners[0, 1] - mesh.corners[2, 1])
         height = float(np.clip(height, 0.75, 1.35)) * (1 + (factor - 1) * 0.9)
         scale = (depth * factor, depth * factor, height * rng.normal(1, settings.own_size_sd))
         bones[level] = _vertebra(mesh, scale, rng, settings, share, fractured)
-    bones["S1"] = _sacrum(anatomy.sacrum, bones["L5"], rng, settings)
+    bones["S1"] = _sacrum(anatomy.sacrum, bones["L5"], rng, settings, dysplastic)
     return bones
 
 
@@ -95,6 +112,7 @@ def _vertebra(
     settings: ShapeSettings,
     osteophyte_share: float,
     fractured: bool,
+    wedge: float = 0.0,
 ) -> ShapedBone:
     assert mesh.outlines is not None  # noqa: S101  narrows the type
     factors = np.array(scale)
@@ -102,9 +120,14 @@ def _vertebra(
     points = np.concatenate([mesh.vertices, mesh.outlines.reshape(-1, 3)]) * factors
     half = np.array([np.ptp(corners[:, 0]) / 2, np.ptp(mesh.outlines[..., 1]) * scale[1] / 2, 0.0])
     half[2] = np.ptp(corners[:, 2]) / 2
-    changes = [_wedge(rng.normal(0, settings.wedge_sd), half)]
+    changes = [_wedge(rng.normal(wedge, settings.wedge_sd), half)]
     if rng.random() < settings.concave:
-        changes.append(_concave(rng.uniform(*settings.concavity_mm, 2), half))
+        depths, behind = rng.uniform(*settings.concavity_mm, 2), 0.0
+        if settings.concavity_behind > 0:
+            behind = rng.uniform(0, settings.concavity_behind)
+        changes.append(_concave(depths, half, behind))
+    if settings.lip_mm > 0 and rng.random() < 0.5:
+        changes.append(_lip(rng.uniform(0, settings.lip_mm, 2), half))
     deformity = None
     chance = settings.fracture * (4 if fractured else 0.3)
     if rng.random() < chance:
@@ -139,16 +162,35 @@ def _wedge(amount: float, half: FloatArray) -> Callable[[FloatArray], FloatArray
     return change
 
 
-def _concave(depths: FloatArray, half: FloatArray) -> Callable[[FloatArray], FloatArray]:
-    """Both endplates sink in the middle, the rim stays."""
+def _concave(
+    depths: FloatArray, half: FloatArray, behind: float
+) -> Callable[[FloatArray], FloatArray]:
+    """Both endplates sink in the middle (or ``behind`` it, in half depths), the rim stays."""
 
     def change(points: FloatArray) -> FloatArray:
-        r = np.clip((points[:, 0] / half[0]) ** 2 + (points[:, 1] / (1.15 * half[1])) ** 2, 0, 1)
+        x = points[:, 0] / half[0]
+        # a quadratic map of the axis that keeps both ends where they are
+        x = x + behind * np.clip(1 - x**2, 0, 1)
+        r = np.clip(x**2 + (points[:, 1] / (1.15 * half[1])) ** 2, 0, 1)
         bowl = (1 - r) ** 1.0
         level = np.clip(points[:, 2] / half[2], -1, 1)
         sink = np.where(level > 0, depths[0], depths[1]) * bowl * level**3
         moved = points.copy()
         moved[:, 2] -= sink
+        return moved
+
+    return change
+
+
+def _lip(heights: FloatArray, half: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """Both rims stand out toward the disc, all around: wear that is part of the body."""
+
+    def change(points: FloatArray) -> FloatArray:
+        r = np.sqrt((points[:, 0] / half[0]) ** 2 + (points[:, 1] / (1.15 * half[1])) ** 2)
+        ring = np.exp(-(((r - 0.95) / 0.14) ** 2)) * _front(points, half)
+        level = np.clip(points[:, 2] / half[2], -1.1, 1.1)
+        moved = points.copy()
+        moved[:, 2] += np.where(level > 0, heights[0], heights[1]) * ring * level**5
         return moved
 
     return change
@@ -217,20 +259,26 @@ def _osteophyte(
     return moved
 
 
-def _sacrum(mesh: BoneMesh, l5: ShapedBone, rng: Generator, settings: ShapeSettings) -> ShapedBone:
+def _sacrum(
+    mesh: BoneMesh, l5: ShapedBone, rng: Generator, settings: ShapeSettings, dysplastic: bool
+) -> ShapedBone:
     assert mesh.outlines is not None  # noqa: S101  narrows the type
     depth = float(l5.corners[2, 0] - l5.corners[3, 0]) * rng.normal(0.98, 0.06)
     scale = depth / float(mesh.corners[0, 0] - mesh.corners[1, 0])
     factors = scale * np.array([1.0, 1.0, rng.normal(1, 0.06)])
     points = np.concatenate([mesh.vertices, mesh.outlines.reshape(-1, 3)]) * factors
-    corners = np.zeros((4, 3))
-    corners[:, [0, 2]] = mesh.corners
+    marked = mesh.corners if mesh.marks is None else mesh.marks
+    corners = np.zeros((8, 3))
+    corners[:, [0, 2]] = np.concatenate([mesh.corners, marked])
     corners = corners * factors
     bend = rng.normal(0, settings.sacral_bend_sd)
-    dome = rng.uniform(1.0, 5.0) if rng.random() < settings.sacral_dome else 0.0
+    dome = rng.uniform(*settings.sacral_dome_mm) if rng.random() < settings.sacral_dome else 0.0
     shear = rng.normal(0, 0.12)
     half = np.array([depth / 2, 25.0, 15.0])
-    warp = _warp(settings.warp_mm, rng)
+    warp = _warp(settings.sacral_warp_mm, rng)
+    droop = 0.0
+    if dysplastic:
+        dome, droop = rng.uniform(3.0, 10.0), rng.uniform(0.0, 6.0)
 
     def change(old: FloatArray) -> FloatArray:
         moved = old.copy()
@@ -238,41 +286,14 @@ def _sacrum(mesh: BoneMesh, l5: ShapedBone, rng: Generator, settings: ShapeSetti
         moved[:, 0] += bend * below**2 / 160 + shear * below
         near = np.exp(-np.clip(-old[:, 2], 0, None) / 6) * (old[:, 2] < 8)
         moved[:, 2] += dome * near * np.clip(1 - (old[:, 0] / half[0]) ** 2, 0, 1)
+        moved[:, 2] -= droop * near * np.clip(old[:, 0] / half[0], 0, 1.1) ** 2
         return warp(moved)
 
     points, corners = change(points), change(corners)
     n = len(mesh.vertices)
     outlines = points[n:].reshape(mesh.outlines.shape)
-    return ShapedBone(points[:n], mesh.faces, mesh.body, corners[:, [0, 2]], outlines, 50.0)
-
-
-def cortex(
-    bone: ShapedBone, rng: Generator, wall: float, endplate: float, arch: float
-) -> FloatArray:
-    """The inner surface (n, 3): every vertex moved inward by the thickness of the cortex there.
-
-    ``wall``, ``endplate`` and ``arch`` in mm: side walls of the body, its endplates, and all that
-    lies behind it.
-    """
-    normals = vertex_normals(bone.vertices, bone.faces)
-    steep = np.clip(np.abs(normals[:, 2]) * 2 - 0.8, 0, 1)
-    thickness = np.where(bone.body, wall + (endplate - wall) * steep, arch)
-    thickness = thickness * rng.uniform(0.85, 1.15, len(thickness))
-    return np.asarray(bone.vertices - normals * thickness[:, None])
-
-
-def vertex_normals(vertices: FloatArray, faces: NDArray[np.int32]) -> FloatArray:
-    """Outward unit normals (n, 3), weighted by area."""
-    a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
-    area = np.cross(b - a, c - a)
-    normals = np.stack(
-        [
-            sum(
-                np.bincount(faces[:, k], weights=area[:, axis], minlength=len(vertices))
-                for k in range(3)
-            )
-            for axis in range(3)
-        ],
-        axis=1,
+    deformity = "dysplastic" if dysplastic else None
+    corners, marked = corners[:4, [0, 2]], corners[4:, [0, 2]]
+    return ShapedBone(
+        points[:n], mesh.faces, mesh.body, corners, outlines, 50.0, deformity, marks=marked
     )
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)

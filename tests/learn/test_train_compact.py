@@ -93,3 +93,38 @@ def _same_answers(networks: object, tmp_path: Path) -> None:
     found = networks.refine(image)  # type: ignore[attr-defined]
     for name, value in zip(layout.REFINER_OUTPUTS, expected, strict=True):
         assert np.abs(found[name] - value.numpy()).max() < 0.05 * (1 + np.abs(value.numpy()).max())
+
+
+def test_training_goes_on_from_a_weights_file(pool: Path, tmp_path: Path) -> None:
+    """The shipped weights, unfolded for training, compute what the file computes."""
+    from importlib import resources
+
+    from spinemorph.learn.start import start_from
+
+    shipped = resources.files("spinemorph.segmenters.compact") / "compact.zip"
+    with resources.as_file(shipped) as file:
+        networks = load_weights(file, "cpu")
+        for name, network, run in (
+            ("finder", Finder(), networks.find),
+            ("refiner", Refiner(), networks.refine),
+        ):
+            image = _batch(name, pool)[0]
+            start_from(network, file, [image])
+            expected = list(run(image.numpy()).values())
+            with torch.no_grad():
+                again = network.eval()(image)
+                trained = network.train()(image)
+            for want, have in zip(expected, again, strict=True):
+                assert np.allclose(want, have.numpy(), atol=1e-3)
+            # batch statistics are those that the norms were unfolded with
+            assert (
+                np.abs(expected[0] - trained[0].numpy()).mean() < 0.1 * np.abs(expected[0]).mean()
+            )
+        settings = TrainSettings("refiner", pool, tmp_path / "run", 1, 2, 1e-3, start=file)
+        with pytest.raises(ValueError, match="layer"):
+            start_from(torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3)), file, [image])
+        training = Training(settings)
+    assert training.steps == 0
+    moved = training.network.state_dict()
+    fresh = Refiner().state_dict()
+    assert any(not torch.equal(moved[key], fresh[key]) for key in moved)

@@ -65,3 +65,10 @@ def test_every_setting_is_in_the_file():
     parts = json.loads(Settings().to_json())
     assert set(parts) >= {"pose", "shape", "framing", "bones", "tissue", "detector", "display"}
     assert parts["pose"]["chain_mm"] == list(PoseSettings().chain_mm)
+
+
+def test_a_later_setting_at_its_neutral_value_keeps_the_hash():
+    frozen = "e6ece2a0c09ceca9"
+    assert Settings().digest().startswith(frozen)
+    shape = Settings().shape
+    assert not replace(Settings(), shape=replace(shape, dysplastic=0.1)).digest().startswith(frozen)

@@ -42,6 +42,13 @@ def invert(affine: Affine) -> Affine:
     return np.hstack([linear, -(linear @ affine[:, 2])[:, None]])
 
 
+def after(second: Affine, first: Affine) -> Affine:
+    """The map that applies ``first`` and then ``second``."""
+    linear = second[:, :2] @ first[:, :2]
+    shift = second[:, :2] @ first[:, 2] + second[:, 2]
+    return np.hstack([linear, shift[:, None]])
+
+
 def coarser(affine: Affine, stride: float) -> Affine:
     """The same map into a grid whose cells are ``stride`` pixels wide."""
     first = (stride - 1) / 2
