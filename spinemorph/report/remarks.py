@@ -167,4 +167,4 @@ def _gathered(
         for code in codes:
             if code not in said:
                 carriers.setdefault(code, {})[name] = None
-    return [f"{', '.join(names)}: {words.flag(code)}" for code, names in carriers.items()]
+    return [f"{'; '.join(names)}: {words.flag(code)}" for code, names in carriers.items()]

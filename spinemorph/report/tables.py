@@ -8,7 +8,7 @@ from typing import Final
 
 from spinemorph.reference import ReferenceRange
 from spinemorph.report.catalogue import Words
-from spinemorph.report.values import Cell, Reasons, cell, known_range, mark, with_unit
+from spinemorph.report.values import Cell, Reasons, cell, digits, known_range, mark, with_unit
 from spinemorph.types import Measurement, Study
 
 #: The main values; those of the pelvis appear where they were measured.
@@ -37,6 +37,7 @@ SHORT_UNSCALED: Final = (
 )
 SEGMENT_COLUMNS: Final = (
     "segmental_lordosis",
+    "segmental_lordosis_unit",
     "disc_angle",
     "disc_height_anterior",
     "disc_height_middle",
@@ -53,6 +54,7 @@ SEGMENT_COLUMNS_MORE: Final = (
     "disc_area",
     "disc_narrowing_neighbours",
     "disc_narrowing_reference",
+    "displacement_frobin",
 )
 BODY_COLUMNS: Final = (
     "vertebral_height_anterior",
@@ -212,28 +214,35 @@ def definition_rows(study: Study, words: Words) -> list[tuple[str, str]]:
 
 
 def range_rows(study: Study, words: Words) -> list[str]:
-    """The published ranges that the report shows, with population and source."""
-    lines: dict[str, None] = {}
+    """The published ranges that the report shows, with population and source.
+
+    Levels of one measure from one source share a line.
+    """
+    groups: dict[tuple[str, str], list[tuple[Measurement, ReferenceRange]]] = {}
     for item in study.measurements:
         known = known_range(item.name, item.levels, study)
-        if known is None:
-            continue
-        name = words.measure(item.name)
-        if item.levels:
-            name += f" ({'–'.join(item.levels)})"
-        places = 2 if item.unit == "1" else 1
-        lines[
+        if known is not None:
+            groups.setdefault((item.name, known.source), []).append((item, known))
+    lines = []
+    for (name, source), entries in groups.items():
+        places = digits(entries[0][0].unit)
+        shown = [
             words(
                 "definition.range",
-                name=name,
+                levels="\u2013".join(item.levels),
                 low=words.number(known.low, places),
                 high=words.number(known.high, places),
                 unit=words.unit(item.unit),
-                population=known.population.rstrip("."),
-                source=known.source.rstrip("."),
             )
-        ] = None
-    return list(lines)
+            for item, known in entries
+        ]
+        population = entries[0][1].population
+        if len(entries) > 1:
+            population = population.partition(";")[0]
+        population = words.of("populations", population, population).rstrip(".")
+        ranges = "; ".join(dict.fromkeys(shown))
+        lines.append(f"{words.measure(name)}: {ranges}. {population}. {source.rstrip('.')}.")
+    return lines
 
 
 def _grid(

@@ -113,7 +113,7 @@ def test_flags_of_bodies_and_measurements_name_their_owners(build):
         replace(m, flags=("vertical_untrusted",)) if m is slope else m for m in study.measurements
     )
     lines = remarks.flag_lines(replace(study, measurements=others), EN)
-    assert f"L3, L5: {FLAGS['corner_uncertain']}" in lines
+    assert f"L3; L5: {FLAGS['corner_uncertain']}" in lines
     assert f"Sacral slope: {FLAGS['vertical_untrusted']}" in lines
 
 
