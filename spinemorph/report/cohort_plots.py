@@ -27,7 +27,7 @@ def shown_values(values: FloatArray) -> FloatArray:
 
 def strip(
     values: FloatArray, known: ReferenceRange | None, width: float, height: float, words: Words
-) -> str:
+) -> svg.Drawing:
     """One row of dots with quartiles, over the published range, with the ends of its scale."""
     ends = [*values] + ([known.low, known.high] if known is not None else [])
     low, high = min(ends), max(ends)
@@ -50,7 +50,7 @@ def strip(
 
 def panel(
     rows: Sequence[tuple[str, FloatArray]], title: str, width: float, words: Words, places: int
-) -> str:
+) -> svg.Drawing:
     """Rows of dots by level, under one scale."""
     pitch, head, foot, names = 15.0, 14.0, 12.0, 30.0
     height = head + pitch * len(rows) + foot

@@ -144,7 +144,7 @@ def grid_content(grid: Grid, heading: str, words: Words) -> dict[str, Any]:
     }
 
 
-def range_bar(row: KeyRow) -> str | None:
+def range_bar(row: KeyRow) -> svg.Drawing | None:
     """The published range as a band, the value and its interval over it, as SVG."""
     if row.range is None:
         return None
@@ -189,7 +189,7 @@ def _key(row: KeyRow) -> dict[str, Any]:
 
 def _segments(
     grid: Grid,
-    pictures: Mapping[tuple[str, ...], tuple[str, str]],
+    pictures: Mapping[tuple[str, ...], tuple[svg.Drawing, str]],
     words: Words,
 ) -> dict[str, Any]:
     content = grid_content(grid, "segments", words)

@@ -51,7 +51,7 @@ def profile_parts(study: Study) -> list[Part]:
     return parts if abs(difference) < MOST_APART else []
 
 
-def lordosis_profile(study: Study, words: Words, width: float) -> tuple[str, str] | None:
+def lordosis_profile(study: Study, words: Words, width: float) -> tuple[svg.Drawing, str] | None:
     """The plot as SVG of ``width`` points with its words; None where a part is missing."""
     parts = profile_parts(study)
     if not parts:

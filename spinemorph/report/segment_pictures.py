@@ -24,7 +24,7 @@ JPEG_QUALITY: Final = 82
 
 def segment_pictures(
     study: Study, radiograph: Radiograph | None, words: Words
-) -> dict[tuple[str, ...], tuple[str, str]]:
+) -> dict[tuple[str, ...], tuple[svg.Drawing, str]]:
     """Levels of a motion segment -> its picture as SVG, and what it shows in words.
 
     All pictures of a study have one scale. Segments of which an endplate is missing have none.
@@ -69,7 +69,7 @@ def _picture(
     outlines: list[FloatArray],
     space: FloatArray | None,
     width: float,
-) -> str:
+) -> svg.Drawing:
     film = whole_film(study.image.rows, study.image.columns, study.image.aspect)
     centre = np.concatenate(lines).mean(axis=0)
     scale = WIDTH / width

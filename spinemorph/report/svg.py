@@ -25,6 +25,12 @@ CLOSEST: Final = 0.8
 INK, ALERT, BAND = "currentColor", "#b3261e", "#c9ced6"
 
 
+class Drawing(str):
+    """The markup of a whole picture, made here: no other text is ever taken for markup."""
+
+    __slots__ = ()
+
+
 def element(name: str, *children: str, **attributes: object) -> str:
     """``<name ...>children</name>``; ``_`` in names of attributes is ``-``; None leaves one out.
 
@@ -43,19 +49,19 @@ def escaped(text: str) -> str:
     return escape(printable(text))
 
 
-def document(width: float, height: float, *parts: str, label: str = "") -> str:
+def document(width: float, height: float, *parts: str, label: str = "") -> Drawing:
     """A whole SVG of that size in points; ``label`` is read to those who cannot see it."""
-    return element(
+    markup = element(
         "svg",
         *parts,
         xmlns="http://www.w3.org/2000/svg",
-        xmlns_xlink="http://www.w3.org/1999/xlink",
         viewBox=f"0 0 {_plain(width)} {_plain(height)}",
         width=width,
         height=height,
         role="img",
         aria_label=printable(label) or None,
-    ).replace("xmlns-xlink", "xmlns:xlink", 1)
+    )
+    return Drawing(markup)
 
 
 def text(

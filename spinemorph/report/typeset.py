@@ -15,12 +15,15 @@ from typing import Any, Final
 
 from spinemorph.errors import ReportError
 from spinemorph.report.fonts import FAMILIES, font_folders, printable
+from spinemorph.report.svg import Drawing
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 #: Width and height in points, and the margin that any printer leaves.
 PAGES: Final = {"a4": (595.28, 841.89), "letter": (612.0, 792.0)}
 MARGIN: Final = 30.0
 STANDARD: Final = "ua-1"
+#: Longest text, in characters.
+LONGEST: Final = 5000
 
 
 def typeset(
@@ -52,12 +55,20 @@ def typeset(
         )
     except typst.TypstError as fault:
         raise ReportError(f"{template}: {fault.message}") from fault
+    except BaseException as fault:
+        # A panic of the typesetter is no Exception to Python, and must not stop a batch.
+        if type(fault).__name__ != "PanicException":
+            raise
+        raise ReportError(f"{template}: the typesetter failed: {fault}") from fault
 
 
 def cleaned(value: Any) -> Any:
-    """``value`` with every text made printable."""
+    """``value`` with every text made printable, and cut where no report could want more of it."""
+    if isinstance(value, Drawing):
+        return value
     if isinstance(value, str):
-        return printable(value)
+        text = printable(value)
+        return text if len(text) <= LONGEST else text[:LONGEST] + "…"
     if isinstance(value, Mapping):
         return {key: cleaned(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -71,7 +82,7 @@ def _apart(value: Any, drawings: dict[str, str]) -> Any:
     Typst hashes data whenever it remembers a result; drawings of half a megabyte would cost most
     of its time.
     """
-    if isinstance(value, str) and value.startswith("<svg "):
+    if isinstance(value, Drawing):
         key = f"drawing-{len(drawings)}"
         drawings[key] = value
         return key

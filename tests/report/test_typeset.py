@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinemorph.errors import ReportError
-from spinemorph.report import fonts
+from spinemorph.report import fonts, svg
 from spinemorph.report.fonts import font_file, printable
 from spinemorph.report.typeset import cleaned, timestamp, typeset
 
@@ -47,8 +47,32 @@ BLOCKS = [*range(0, 0x34000, 0x4000), 0xE0000, 0xF0000, 0x10C000]
 
 @pytest.mark.parametrize("first", BLOCKS, ids=hex)
 def test_every_character_can_be_set(templates, first):
-    text = "".join(map(chr, range(first, first + 0x4000)))
-    assert echo(templates, text=text).startswith(b"%PDF-")
+    for start in range(first, first + 0x4000, 0x1000):
+        text = "".join(map(chr, range(start, start + 0x1000)))
+        assert echo(templates, text=text).startswith(b"%PDF-")
+
+
+def test_text_without_end_is_cut(templates, tmp_path):
+    path = tmp_path / "x.pdf"
+    path.write_bytes(echo(templates, text="\U000f0000" * 70_000 + "end"))
+    assert "end" not in pypdf.PdfReader(path).pages[0].extract_text()
+
+
+def test_a_panic_of_the_typesetter_is_a_known_fault(templates, monkeypatch):
+    import typst
+
+    class PanicException(BaseException):
+        """As pyo3 raises it."""
+
+    def panic(*_, **__):
+        raise PanicException("index out of range")
+
+    monkeypatch.setattr(typst, "compile", panic)
+    with pytest.raises(ReportError, match="the typesetter failed: index out of range"):
+        echo(templates, text="a")
+    monkeypatch.setattr(typst, "compile", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        echo(templates, text="a")
 
 
 @given(st.text(max_size=200))
@@ -74,10 +98,7 @@ def test_cleaning_reaches_every_text():
 
 
 def test_a_drawing_is_set_with_its_text(templates, tmp_path):
-    drawing = (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 20" width="90" height="20">'
-        '<text x="2" y="15" font-family="Open Sans" font-size="9">within</text></svg>'
-    )
+    drawing = svg.document(90, 20, svg.text("within", 2, 15, 9))
     path = tmp_path / "x.pdf"
     path.write_bytes(echo(templates, text="around", drawing=drawing))
     text = pypdf.PdfReader(path).pages[0].extract_text()
