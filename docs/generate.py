@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from spinemorph.cli import COMMANDS, cli
-from spinemorph.flags import FLAGS
+from spinemorph.flags import FLAGS, FORBIDDEN_WITHOUT_SCALE, FORBIDS
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py: change the source, not this page. -->"
@@ -33,10 +33,7 @@ def cli_page() -> str:
         command = cli.get_command(context, name)
         if command is None:
             raise KeyError(name)
-        usage = command.collect_usage_pieces(click.Context(command, context, info_name=name))
-        lines += ["", f"## {name}", "", f"    spinemorph {name} {' '.join(usage)}", ""]
-        lines += [*_prose(command.help), "", "| option | default | meaning |", "|---|---|---|"]
-        lines += [_option(each) for each in command.params if isinstance(each, click.Option)]
+        lines += _command(command, context, name, "##")
     return "\n".join(lines) + "\n"
 
 
@@ -50,6 +47,19 @@ def flags_page() -> str:
         "", "| code | words |", "|---|---|",
     ]  # fmt: skip
     lines += [f"| `{code}` | {words} |" for code, words in FLAGS.items()]
+    units = " and ".join(FORBIDDEN_WITHOUT_SCALE)
+    lines += [
+        "", "## What a flag forbids", "",
+        "Where one of these flags stands on a film, on a body or on a segment, the measures of it that fit",
+        "the pattern have no value, and the flag is their reason: for measures of plugins too. `*` is every",
+        f"measure that names a level. On a film without a scale no measure in {units} has a value",
+        "(`no_pixel_spacing`). All other flags stand beside the values and forbid nothing.",
+        "", "| flag | forbids |", "|---|---|",
+    ]  # fmt: skip
+    lines += [
+        f"| `{code}` | {', '.join(f'`{each}`' for each in names)} |"
+        for code, names in FORBIDS.items()
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -71,6 +81,23 @@ def study_page() -> str:
             lines += [part["description"], ""] if "description" in part else []
             lines += _table(part)
     return "\n".join(lines) + "\n"
+
+
+def _command(command: click.Command, parent: click.Context, name: str, level: str) -> list[str]:
+    """A section for a command; a group has one for each of its own."""
+    context = click.Context(command, parent, info_name=name)
+    usage = " ".join(command.collect_usage_pieces(context))
+    title = context.command_path.removeprefix("spinemorph ")
+    lines = ["", f"{level} {title}", "", f"    {context.command_path} {usage}", ""]
+    lines += _prose(command.help)
+    if isinstance(command, click.Group):
+        for each in command.list_commands(context):
+            inner = command.get_command(context, each)
+            if inner is not None:
+                lines += _command(inner, context, each, f"{level}#")
+        return lines
+    lines += ["", "| option | default | meaning |", "|---|---|---|"]
+    return lines + [_option(each) for each in command.params if isinstance(each, click.Option)]
 
 
 PAGES = {"cli.md": cli_page, "flags.md": flags_page, "study-json.md": study_page}

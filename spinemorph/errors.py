@@ -37,3 +37,7 @@ class AnnotationError(SpinemorphError):
 
 class ReportError(SpinemorphError):
     """A report cannot be written."""
+
+
+class StoreError(SpinemorphError):
+    """A store of studies cannot be opened, read or written."""

@@ -10,8 +10,8 @@ import spinemorph
 
 ROOT = Path(spinemorph.__file__).parent
 
-#: What any module may import. ``chain``, ``rim``, ``contract`` and ``motion`` are geometry and rules on
-#: the types.
+#: What any module may import. ``chain``, ``rim``, ``contract``, ``motion`` and ``withhold`` are geometry
+#: and rules on the types.
 SHARED = {
     "anatomy",
     "chain",
@@ -23,22 +23,35 @@ SHARED = {
     "reference",
     "rim",
     "types",
+    "withhold",
 }
 #: Edges beyond the shared ones; a stage that is not named here has none.
 ALLOWED = {
     "__init__": {"hookspecs"},
     "__main__": {"cli"},
     "anatomy": set(),
+    "compare": {"report"},
     "errors": set(),
     "evaluate": {"data", "report"},
     "flags": set(),
     "hookspecs": {"types"},
     "learn": {"segmenters", "simulate"},
     "pipeline": {"plugins", "preprocess", "read"},
+    "store": {"data", "report"},
     "types": {"anatomy"},
 }
 #: The command line fronts the pipeline and the tools that are no part of it.
-COMMAND_LINE = {"data", "evaluate", "pipeline", "plugins", "read", "report", "simulate"}
+COMMAND_LINE = {
+    "compare",
+    "data",
+    "evaluate",
+    "pipeline",
+    "plugins",
+    "read",
+    "report",
+    "simulate",
+    "store",
+}
 
 
 def modules() -> list[Path]:

@@ -14,6 +14,12 @@ from spinemorph.errors import SpinemorphError, UsageError
 #: name -> (module:function, one line of help); a new command is a new row.
 COMMANDS: Final = {
     "analyze": ("spinemorph.cli.analyze:analyze", "Films in, a report for each of them out."),
+    "compare": ("spinemorph.cli.compare:compare", "Films of one patient before and after."),
+    "timeline": (
+        "spinemorph.cli.timeline:timeline",
+        "All stored films of a patient, compared over time.",
+    ),
+    "store": ("spinemorph.cli.store:store", "Studies that are kept: list, show, export, remove."),
     "evaluate": ("spinemorph.cli.evaluate:evaluate", "One model against reference annotation."),
     "stats": ("spinemorph.cli.stats:stats", "Several models: tests, tables and plots."),
     "agreement": ("spinemorph.cli.agreement:agreement", "Agreement of readers and models."),

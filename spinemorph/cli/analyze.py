@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import click
 from spinemorph.cli import NOTHING_DONE, OK, SOME_FAILED
 from spinemorph.cli.batch import Outcome, run_batch
 from spinemorph.cli.cohort import sum_up, summary_of
+from spinemorph.cli.keeping import keeper
 from spinemorph.cli.naming import study_names
+from spinemorph.cli.store_options import key_option
 from spinemorph.errors import SpinemorphError, UsageError
 
 
@@ -108,6 +111,15 @@ def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ..
     help="Files to write.",
 )
 @click.option(
+    "--store",
+    "place",
+    metavar="URL",
+    help="Keep the studies too: a file, or the URL of a PostgreSQL database.",
+)
+@click.option("--reanalyze", is_flag=True, help="Also films that the store has; both are kept.")
+@click.option("--pseudonymize", is_flag=True, help="Store pseudonyms, made with a key.")
+@key_option
+@click.option(
     "--language",
     type=click.Choice(["en", "de"]),
     default="en",
@@ -123,12 +135,21 @@ def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ..
 )
 @click.option("--json", "as_json", is_flag=True, help="Results on stdout as JSON.")
 def analyze(
-    paths: tuple[str, ...], output: Path, spacing_for_all: bool, as_json: bool, **choices: Any
+    paths: tuple[str, ...],
+    output: Path,
+    spacing_for_all: bool,
+    as_json: bool,
+    place: str | None,
+    reanalyze: bool,
+    pseudonymize: bool,
+    key_file: Path | None,
+    **choices: Any,
 ) -> int:
     """Find, number and measure the vertebrae of films, and write a report for each.
 
     PATH is a film (DICOM, PNG, JPEG, TIFF), a folder that is searched through, or a glob. Results
-    go to OUTPUT/<study>/. One bad film never stops the others.
+    go to OUTPUT/<study>/. One bad film never stops the others. With --store, films that the store
+    has are passed over.
     """
     from spinemorph.cli.show import show_outcomes
     from spinemorph.pipeline import Options
@@ -155,8 +176,11 @@ def analyze(
     jobs = [(path, output / name) for path, name in names.items()]
     options = Options(**choices)
     cohort = summary_of(jobs)
-    if jobs:
-        outcomes = run_batch(jobs, options, cohort=cohort, whole=as_json) + outcomes
+    kept = keeper(place, pseudonymize=pseudonymize, key_file=key_file, reanalyze=reanalyze)
+    with nullcontext() if kept is None else closing(kept):
+        if jobs:
+            more = run_batch(jobs, options, kept, cohort=cohort, whole=as_json)
+            outcomes = more + outcomes
     if cohort is not None:
         outcomes += sum_up(cohort, outcomes, output, options)
     if as_json:
@@ -164,7 +188,7 @@ def analyze(
             json.dumps([outcome.as_dict() for outcome in outcomes], allow_nan=False, indent=1)
         )
     show_outcomes(outcomes, to_stderr=as_json)
-    done = sum(outcome.study is not None for outcome in outcomes)
+    done = sum(outcome.study is not None or outcome.known for outcome in outcomes)
     failed = sum(outcome.study is None and not outcome.skipped for outcome in outcomes)
     if done == 0:
         return NOTHING_DONE

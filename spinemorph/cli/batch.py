@@ -17,18 +17,23 @@ from spinemorph.plugins import load_plugins
 from spinemorph.types import Study
 
 if TYPE_CHECKING:
+    from spinemorph.cli.keeping import Keeper
     from spinemorph.report.cohort import Cohort
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What became of one path: a study and its folder, or why there is none."""
+    """What became of one path: a study and its folder, or why there is none.
+
+    ``known``: skipped because the store has it.
+    """
 
     path: Path
     folder: Path | None
     study: Study | None
     fault: str | None
     skipped: bool = False
+    known: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -40,21 +45,24 @@ class Outcome:
             "study": None if self.study is None else study_to_dict(self.study),
             "error": self.fault,
             "skipped": self.skipped,
+            "known": self.known,
         }
 
 
 def run_batch(
     jobs: Sequence[tuple[Path, Path]],
     options: Options,
+    keeper: Keeper | None = None,
     *,
     cohort: Cohort | None = None,
     whole: bool = True,
 ) -> list[Outcome]:
     """Analyse every (film, result folder); a film that fails is an outcome with its fault.
 
-    At most one analysed film waits to be written, so memory does not grow with the batch.
-    ``cohort`` gets every study that was written. Not ``whole``: outcomes keep of a study only what
-    the table on the screen shows.
+    ``keeper`` leaves out films that its store knows, and keeps the results of the others. At most
+    one analysed film waits to be written, so memory does not grow with the batch. ``cohort`` gets
+    every study that was written. Not ``whole``: outcomes keep of a study only what the table on
+    the screen shows.
     """
 
     def finish(path: Path, folder: Path, study: Study, future: Future[Any]) -> Outcome:
@@ -78,13 +86,17 @@ def run_batch(
         )
         for path, folder in progress:
             try:
+                known = None if keeper is None else keeper.known(path)
+                if known is not None:
+                    outcomes.append(Outcome(path, None, None, known, skipped=True, known=True))
+                    continue
                 analysis = pipeline.analyze(path)
             except Exception as fault:  # noqa: BLE001  one film never stops the others
                 outcomes.append(_failed(path, fault))
                 continue
             if waiting is not None:
                 outcomes.append(finish(*waiting))
-            future = writer.submit(_write, pipeline, analysis, folder)
+            future = writer.submit(_write, pipeline, keeper, path, analysis, folder)
             waiting = path, folder, analysis.study, future
         if waiting is not None:
             outcomes.append(finish(*waiting))
@@ -92,8 +104,12 @@ def run_batch(
     return sorted(outcomes, key=lambda outcome: place[outcome.path])
 
 
-def _write(pipeline: Pipeline, analysis: Analysis, folder: Path) -> None:
+def _write(
+    pipeline: Pipeline, keeper: Keeper | None, path: Path, analysis: Analysis, folder: Path
+) -> None:
     pipeline.write(analysis, folder)
+    if keeper is not None:
+        keeper.keep(path, analysis)
 
 
 def _finished(path: Path, folder: Path, study: Study, future: Future[Any]) -> Outcome:

@@ -15,6 +15,9 @@ from spinemorph.types import FloatArray
 _POINTS, _COARSE = 300, 48
 #: Two hollow endplates lie at most this part of the depth farther apart than their rims.
 _HOLLOW: Final = 0.4
+#: Next to the rims, where hollow endplates hardly sink: this far from the middle of the endplate, and how
+#: wide; outline points deeper inside the body than this belong to its other side. Parts of the length.
+_RIM, _RIM_WIDTH, _DEEP = 0.38, 0.06, 0.3
 #: S1 is drawn as deep as this part of its endplate: its contour is hidden by the alae.
 _BELOW_S1: Final = 0.6
 
@@ -27,6 +30,9 @@ def disc_region(
 ) -> FloatArray | None:
     """Closed contour (n, 2) of the space between two bodies, or None where they leave none.
 
+    A rolled body's outline runs outside the mid-line that its corners lie on: each outline is first moved
+    along the normal of its facing endplate until it meets the rim corners.
+
     All in one frame with square axes: corners (4, 2) and contours (n, 2). ``lower_contour`` None: the
     endplate line of the lower body bounds the space (S1). Both bodies are dilated by the greatest
     distance of facing corners and what two hollow endplates may add; what both reach, less the bodies
@@ -36,6 +42,9 @@ def disc_region(
     if not np.isfinite(facing).all():
         return None
     depth = float(np.linalg.norm(lower[0] - lower[1]))
+    upper_contour = _on_mid_line(upper_contour, upper[2], upper[3], upper[:2].mean(axis=0))
+    if lower_contour is not None:
+        lower_contour = _on_mid_line(lower_contour, lower[0], lower[1], lower[2:].mean(axis=0))
     above = _body(upper_contour)
     below = _block(lower) if lower_contour is None else _body(lower_contour)
     if above.is_empty or below.is_empty:
@@ -52,6 +61,22 @@ def disc_region(
     if largest is None or largest.is_empty:
         return None
     return np.array(largest.exterior.coords)[:-1]
+
+
+def overhang(
+    contour: FloatArray, front: FloatArray, back: FloatArray, inside: FloatArray
+) -> tuple[float, FloatArray] | None:
+    """How far an outline (n, 2) runs outside the line of an endplate next to its rims, and the outward
+    unit normal (2,). ``inside``: a point of the body. None where no outline lies there.
+    """
+    along = front - back
+    length = max(float(np.linalg.norm(along)), 1e-9)
+    normal = geometry.perpendicular(along / length)
+    normal = normal if normal @ (front - inside) > 0 else -normal
+    at = (contour - back) @ along / length**2
+    away = (contour - back) @ normal
+    near = (away > -_DEEP * length) & (np.abs(np.abs(at - 0.5) - _RIM) < _RIM_WIDTH)
+    return (float(np.median(away[near])), normal) if near.any() else None
 
 
 def polygon_area(points: FloatArray) -> FloatArray:
@@ -74,6 +99,13 @@ def hexagon_area(
         lower[..., geometry.SUPERIOR_ANTERIOR, :],
     )
     return polygon_area(np.stack(np.broadcast_arrays(*ring), axis=-2))
+
+
+def _on_mid_line(
+    contour: FloatArray, front: FloatArray, back: FloatArray, inside: FloatArray
+) -> FloatArray:
+    found = overhang(contour, front, back, inside)
+    return contour if found is None else contour - max(found[0], 0.0) * found[1]
 
 
 def _body(contour: FloatArray, points: int = _POINTS) -> shapely.Geometry:

@@ -33,8 +33,8 @@ POSTERIOR: Final = Quantity(
 AREA: Final = Quantity(
     "disc_area",
     "mm2",
-    "between the contours of the two bodies (at S1: its endplate line), inside the lines that join "
-    "the facing rim corners",
+    "between the contours of the two bodies, moved onto their rim corners (at S1: its endplate line), "
+    "inside the lines that join the facing rim corners",
     (1.0, 1500.0),
     1,
 )

@@ -228,7 +228,7 @@ def _sections(
     study: Study,
     words: Words,
     reasons: Reasons,
-    others: Sequence[tuple[str, str, str]],
+    others: Sequence[tuple[str, str]],
     remarks: Sequence[str],
 ) -> list[dict[str, Any]]:
     """The last page: what is left, what is missing and why, method, definitions, provenance."""
@@ -240,11 +240,10 @@ def _sections(
         words("method.picture"),
     ]
     definitions = [f"{name}: {text}." for name, text in tables.definition_rows(study, words)]
-    named = [(f"{name} ({where})" if where else name, shown) for name, where, shown in others]
     sections: list[tuple[str, str, Sequence[Any]]] = [
         ("flags_all", "lines", remarks),
         ("missing", "lines", reasons.explained()),
-        ("others", "rows", named),
+        ("others", "rows", others),
         ("basis", "lines", basis_lines(study, words)),
         ("method", "lines", method),
         ("definitions", "lines", definitions),

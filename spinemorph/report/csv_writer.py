@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -31,11 +32,16 @@ class CsvWriter:
     def write(self, study: Study, radiograph: Radiograph, path: Path) -> None:
         """Writes every measurement of ``study``, also those without a value and their reason."""
         del radiograph
-        name = PurePath(study.source.file).stem
         with path.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(COLUMNS)
-            writer.writerows(_row(name, item) for item in study.measurements)
+            writer.writerows(measurement_rows(study))
+
+
+def measurement_rows(study: Study) -> Iterator[tuple[str, ...]]:
+    """One row a measurement, in the order of :data:`COLUMNS`."""
+    name = PurePath(study.source.file).stem
+    return (_row(name, item) for item in study.measurements)
 
 
 def _row(study: str, item: Measurement) -> tuple[str, ...]:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from spinemorph.report.catalogue import Words
-from spinemorph.report.tables import BODY_COLUMNS, SEGMENT_COLUMNS, SEGMENT_COLUMNS_MORE
+from spinemorph.report.tables import BODY_COLUMNS, SEGMENT_COLUMNS, SEGMENT_COLUMNS_MORE, worst
 from spinemorph.report.values import grade, known_range, mark, with_unit
 from spinemorph.types import Measurement, Study
 
 #: A backward slip is named from this percentage on, where its interval does not hold 0.
 LEAST_BACKWARD: Final = 5.0
+LOSSES: Final = ("height_loss_anterior", "height_loss_middle", "height_loss_posterior")
 
 
 def finding_rows(study: Study, words: Words) -> list[tuple[str, str, bool]]:
@@ -68,36 +69,36 @@ def _graded(
     words: Words,
     name: str,
     kind: str,
-    say: Callable[[Measurement, Words], str],
+    say: Callable[[Study, Measurement, Words], str],
 ) -> tuple[str, str, bool] | None:
     """The worst grade of each level from 1 on."""
-    items = [item for item in study.measurements if item.name == name]
-    if not items:
-        return None
-    worst: dict[tuple[str, ...], Measurement] = {}
-    for item in items:
-        if item.value is not None:
-            before = worst.get(item.levels)
-            if before is None or item.value > (before.value or 0):
-                worst[item.levels] = item
-    if not worst:
+    levels = dict.fromkeys(item.levels for item in study.measurements if item.name == name)
+    found = [item for each in levels if (item := worst(study, name, each)) is not None]
+    if all(item.value is None for item in found):
         return None
     seen = {body.level for body in study.vertebrae}
-    levels = dict.fromkeys(item.levels for item in items if seen.issuperset(item.levels))
-    missing = ["/".join(each) for each in levels if each not in worst]
-    parts = [say(item, words) for item in worst.values() if (item.value or 0) >= 1]
+    missing = [
+        "/".join(item.levels)
+        for item in found
+        if item.value is None and seen.issuperset(item.levels)
+    ]
+    parts = [say(study, item, words) for item in found if (item.value or 0) >= 1]
     return _row(kind, parts, missing, words)
 
 
-def _deformity(item: Measurement, words: Words) -> str:
+def _deformity(study: Study, item: Measurement, words: Words) -> str:
     level, shown = "/".join(item.levels), grade(item, words)
+    text = words("findings.deformity_value", level=level, grade=shown)
     if item.label and item.label != shown:
         kind = words.label(item.label)
-        return words("findings.deformity_type", level=level, type=kind, grade=shown)
-    return words("findings.deformity_value", level=level, grade=shown)
+        text = words("findings.deformity_type", level=level, type=kind, grade=shown)
+    losses = [study.find(name, item.levels) for name in LOSSES]
+    lost = max((loss.value for loss in losses if loss and loss.value is not None), default=None)
+    return text if lost is None else f"{text} ({with_unit(lost, '%', words, 0)})"
 
 
-def _osteophyte(item: Measurement, words: Words) -> str:
+def _osteophyte(study: Study, item: Measurement, words: Words) -> str:
+    del study
     return words(
         "findings.osteophytes_value", level="/".join(item.levels), grade=grade(item, words)
     )

@@ -43,7 +43,7 @@ class JsonWriter:
     def write(self, study: Study, radiograph: Radiograph, path: Path) -> None:
         """Writes ``study``; ReportError where a manifest value has no JSON form."""
         del radiograph
-        path.write_text(_layout(study_to_dict(study)), encoding="utf-8", newline="\n")
+        path.write_text(document_text(study_to_dict(study)), encoding="utf-8", newline="\n")
 
 
 def study_to_dict(study: Study) -> dict[str, Any]:
@@ -288,7 +288,7 @@ def _plain(value: Any, where: str) -> Any:
     raise ReportError(f"study.json: {where} has no JSON form ({type(value).__name__})")
 
 
-def _layout(document: Mapping[str, Any]) -> str:
+def document_text(document: Mapping[str, Any]) -> str:
     """One record a line: small files that can be read, compared and searched line by line."""
 
     def compact(value: Any) -> str:

@@ -26,6 +26,7 @@ STOPPING: Final = frozenset(
         "possible_four_lumbar",
         "possible_l6",
         "several_sacra",
+        "view_disagrees",
     }
 )
 

@@ -66,11 +66,16 @@ BODY_COLUMNS: Final = (
     "height_ratio_biconcave",
     "height_ratio_crush",
     "vertebral_wedge",
+    "height_loss_anterior",
+    "height_loss_middle",
+    "height_loss_posterior",
     "genant_grade",
     "osteophyte_grade",
 )
 
 
+#: One value a corner: the table of bodies shows the worst, the list all of them.
+OSTEOPHYTES: Final = "osteophyte_grade"
 #: The reason that the sentence on the scale gives for a whole table.
 NO_SCALE: Final = "no_pixel_spacing"
 
@@ -170,36 +175,53 @@ def body_grid(study: Study, reasons: Reasons) -> Grid:
     return _grid(study, [(level, (level,)) for level in levels], BODY_COLUMNS, reasons, "columns")
 
 
-def other_rows(study: Study, reasons: Reasons) -> list[tuple[str, str, str]]:
-    """Every measurement that has no place in a table: its name, where, and its value."""
+def other_rows(study: Study, reasons: Reasons) -> list[tuple[str, str]]:
+    """Every measurement that has no place in a table: its name and where, and its values by level.
+
+    Measures of implants and corners have a row for each of them.
+    """
     words = reasons.words
+    pelvic = {m.name for m in study.measurements if m.name in PELVIC and m.value is not None}
     placed = {
         *(name for name, _ in KEY),
-        *(
-            item.name
-            for item in study.measurements
-            if item.name in PELVIC and item.value is not None
-        ),
+        *pelvic,
         *SEGMENT_COLUMNS,
         *SEGMENT_COLUMNS_MORE,
         *BODY_COLUMNS,
     }
-    rows = []
+    rows: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for item in study.measurements:
-        if item.name in placed:
+        if item.name in placed and not (item.site and item.name == OSTEOPHYTES):
             continue
         site = words.of("sites", item.site, (item.site or "").replace("_", " "))
-        parts = ("\u2013".join(item.levels), site, item.instance)
-        where = ", ".join(part for part in parts if part)
+        where = ", ".join(part for part in (site, item.instance) if part)
         shown = cell(item, study, reasons)
         unit = "" if item.value is None else words.unit(item.unit)
         interval = f" {shown.interval}" if shown.interval else ""
-        label = f", {words.label(item.label)}" if item.label and item.label != shown.text else ""
-        mark_ = f" {shown.mark}" if shown.mark else ""
-        rows.append(
-            (words.measure(item.name), where, f"{shown.text}{interval}{unit}{label}{mark_}")
-        )
-    return rows
+        graded = item.name.endswith("_grade")
+        label = f", {words.label(item.label)}" if item.label and not graded else ""
+        sign = f" {shown.mark}" if shown.mark else ""
+        text = f"{shown.text}{interval}{unit}{label}{sign}"
+        name = words.measure(item.name) + (f", {where}" if where else "")
+        rows.setdefault((item.name, name), []).append(("/".join(item.levels), text))
+    return [(name, _by_level(entries)) for (_, name), entries in rows.items()]
+
+
+def worst(study: Study, name: str, levels: tuple[str, ...]) -> Measurement | None:
+    """The measurement of these levels; of several sites the greatest value, else one without."""
+    found = [item for item in study.measurements if item.name == name and item.levels == levels]
+    valued = [item for item in found if item.value is not None]
+    return max(valued or found, key=lambda item: item.value or 0.0, default=None)
+
+
+def _by_level(entries: Sequence[tuple[str, str]]) -> str:
+    """``L1 3.0; L2 4.0``; levels that say the same share it."""
+    levels: dict[str, list[str]] = {}
+    for level, text in entries:
+        levels.setdefault(text, []).append(level)
+    return "; ".join(
+        f"{', '.join(filter(None, names))} {text}".strip() for text, names in levels.items()
+    )
 
 
 def definition_rows(study: Study, words: Words) -> list[tuple[str, str]]:
@@ -262,7 +284,7 @@ def _grid(
         shown,
         tuple(reasons.words.of(titles, name, reasons.words.measure(name)) for name in shown),
         tuple(
-            (title, tuple(cell(study.find(name, levels), study, reasons) for name in shown))
+            (title, tuple(cell(worst(study, name, levels), study, reasons) for name in shown))
             for title, levels in rows
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -88,8 +88,12 @@ def implants(
     plan: ImplantPlan,
     rng: Generator,
     settings: ImplantSettings,
+    cage_hosts: Mapping[str, Placed] | None = None,
 ) -> tuple[NDArray[np.float32], list[TrueImplant]]:
-    """Attenuation integral (rows, columns) and every implant with the mask of what was drawn."""
+    """Attenuation integral (rows, columns) and every implant with the mask of what was drawn.
+
+    ``cage_hosts``: upper bodies as they stood when a cage was put in, where they moved since.
+    """
     total = np.zeros((camera.rows, camera.columns), np.float32)
     truth: list[TrueImplant] = []
     at = {bone.level: bone for bone in placed}
@@ -100,7 +104,15 @@ def implants(
         lower = _below(upper, at)
         if lower is not None:
             parts.append(
-                ("cage", (upper, lower), list(_cage(camera, at[upper], at[lower], rng, metal)))
+                (
+                    "cage",
+                    (upper, lower),
+                    list(
+                        _cage(
+                            camera, (cage_hosts or at).get(upper, at[upper]), at[lower], rng, metal
+                        )
+                    ),
+                )
             )
     for upper in plan.plated:
         lower = _below(upper, at)

@@ -12,6 +12,7 @@ from spinemorph.report.findings import finding_rows
 from spinemorph.types import Implant, Measurement
 
 EN, DE = load_words("en"), load_words("de")
+NB = "\N{NO-BREAK SPACE}"
 
 
 def rows(study, words=EN):
@@ -73,7 +74,8 @@ def test_without_slips_that_is_said(build):
 def test_deformities_show_the_worst_of_each_level_and_what_was_not_graded(build):
     study, _ = build()
     more = (
-        graded("genant_grade", "L1", 2.0, "wedge"),
+        graded("genant_grade", "L1", 2.0, "wedge deformity"),
+        Measurement("height_loss_anterior", ("L1",), 31.2, "%", "d"),
         graded("genant_grade", "L2", 0.0),
         graded("genant_grade", "L3", None),
         graded("genant_grade", "T9", None),
@@ -81,7 +83,7 @@ def test_deformities_show_the_worst_of_each_level_and_what_was_not_graded(build)
         graded("osteophyte_grade", "L4", 3.0, site="inferior_anterior"),
     )
     found = rows(replace(study, measurements=(*study.measurements, *more)))
-    assert found["Deformity"] == ("L1 wedge grade 2 (not graded: L3)", True)
+    assert found["Deformity"] == (f"L1 wedge grade 2 (31{NB}%) (not graded: L3)", True)
     assert found["Osteophytes"] == ("L4 grade 3", True)
 
 

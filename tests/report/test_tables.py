@@ -143,18 +143,35 @@ def test_measures_without_a_column_are_listed(build):
     )
     angle = measured(4.0, unit="deg", name="screw_endplate_angle", instance="screw-1")
     study = replace(study, measurements=(*study.measurements, extra, angle))
+    nb = "\N{NO-BREAK SPACE}"
     rows = tables.other_rows(study, Reasons(EN))
-    assert (
-        "Osteophyte area",
-        "L4–L5, superior anterior",
-        "12.0 ± 1.0\N{NO-BREAK SPACE}mm²",
-    ) in rows
-    assert ("Screw to endplate angle", "L4–L5, screw-1", "4.0°") in rows
-    assert (
-        "Fläche des Osteophyten",
-        "L4–L5, Deckplatte vorn",
-        "12,0 ± 1,0\N{NO-BREAK SPACE}mm²",
-    ) in (tables.other_rows(study, Reasons(DE)))
+    assert ("Osteophyte area, superior anterior", f"L4/L5 12.0 ± 1.0{nb}mm²") in rows
+    assert ("Screw to endplate angle, screw-1", "L4/L5 4.0°") in rows
+    german = tables.other_rows(study, Reasons(DE))
+    assert ("Fläche des Osteophyten, Deckplatte vorn", f"L4/L5 12,0 ± 1,0{nb}mm²") in german
+
+
+def test_levels_share_a_line_and_what_is_equal(build):
+    study, _ = build()
+    items = tuple(
+        Measurement("bone_age", (level,), value, "1", "d")
+        for level, value in (("L1", 1.0), ("L2", 2.0), ("L3", 1.0))
+    )
+    rows = tables.other_rows(replace(study, measurements=items), Reasons(EN))
+    assert rows == [("Bone age", "L1, L3 1.00; L2 2.00")]
+
+
+def test_a_body_shows_the_worst_of_its_corners(build):
+    study, _ = build()
+
+    def grade(site, value, reason=None):
+        return Measurement("osteophyte_grade", ("L3",), value, "1", "d", site=site, reason=reason)
+
+    items = (grade("a", 1.0), grade("b", None, "blurred"), grade("c", 3.0), grade("d", 0.0))
+    assert tables.worst(replace(study, measurements=items), "osteophyte_grade", ("L3",)).value == 3
+    hidden = replace(study, measurements=items[1:2])
+    assert tables.worst(hidden, "osteophyte_grade", ("L3",)).reason == "blurred"
+    assert tables.worst(hidden, "osteophyte_grade", ("L1",)) is None
 
 
 def test_unscaled_films_show_ratios_in_place_of_lengths(build):
