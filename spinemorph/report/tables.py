@@ -178,7 +178,8 @@ def body_grid(study: Study, reasons: Reasons) -> Grid:
 def other_rows(study: Study, reasons: Reasons) -> list[tuple[str, str]]:
     """Every measurement that has no place in a table: its name and where, and its values by level.
 
-    Measures of implants and corners have a row for each of them.
+    Measures of implants and corners have a row for each of them; of osteophytes only the corners
+    that have one.
     """
     words = reasons.words
     pelvic = {m.name for m in study.measurements if m.name in PELVIC and m.value is not None}
@@ -189,9 +190,14 @@ def other_rows(study: Study, reasons: Reasons) -> list[tuple[str, str]]:
         *SEGMENT_COLUMNS_MORE,
         *BODY_COLUMNS,
     }
+    bare = {
+        (m.levels, m.site) for m in study.measurements if m.name == OSTEOPHYTES and m.value == 0
+    }
     rows: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for item in study.measurements:
         if item.name in placed and not (item.site and item.name == OSTEOPHYTES):
+            continue
+        if item.name.startswith("osteophyte_") and (item.levels, item.site) in bare:
             continue
         site = words.of("sites", item.site, (item.site or "").replace("_", " "))
         where = ", ".join(part for part in (site, item.instance) if part)

@@ -161,6 +161,25 @@ def test_levels_share_a_line_and_what_is_equal(build):
     assert rows == [("Bone age", "L1, L3 1.00; L2 2.00")]
 
 
+def test_only_corners_with_an_osteophyte_are_listed(build):
+    study, _ = build()
+
+    def at(name, site, value, unit="1"):
+        return Measurement(name, ("L3",), value, unit, "d", site=site)
+
+    items = (
+        at("osteophyte_area", "superior_anterior", 0.4, "mm2"),
+        at("osteophyte_grade", "superior_anterior", 0.0),
+        at("osteophyte_area", "inferior_anterior", 21.0, "mm2"),
+        at("osteophyte_grade", "inferior_anterior", 2.0),
+    )
+    rows = tables.other_rows(replace(study, measurements=items), Reasons(EN))
+    assert [name for name, _ in rows] == [
+        "Osteophyte area, inferior anterior",
+        "Osteophyte grade, inferior anterior",
+    ]
+
+
 def test_a_body_shows_the_worst_of_its_corners(build):
     study, _ = build()
 
