@@ -64,7 +64,10 @@ class Recorder:
             return plain(quantity, landmarks, levels, draws, **more)
 
         with mock.patch.object(Quantity, "measured", measured):
-            return measurer.study(*arguments)  # type: ignore[arg-type]
+            study = measurer.study(*arguments)  # type: ignore[arg-type]
+        # outlines are exact here: what is measured on them alone has no error to hold
+        kept = tuple(m for m in study.measurements if not m.name.startswith("osteophyte"))
+        return replace(study, measurements=kept)
 
 
 def decide(changes: list[Change], one: Recorder, two: Recorder) -> dict[str, list[bool]]:
