@@ -7,7 +7,7 @@ Films from seed 40,000 (no test uses them), drawn once and looked at from true m
 factor of a measure is the one with which its intervals hold the truth in 95 of 100 cases, for each route; a
 measure that could not be checked has the median factor of its route. Half of the films have the settings of
 the tests, half many fractures, unless ``--settings`` names others. With ``--keep`` the raw rows are kept, and
-a run that was stopped goes on.
+a run that was stopped goes on; ``--films 0`` fits to what is kept already.
 """
 
 from __future__ import annotations
