@@ -72,8 +72,10 @@ def spinemorph_postprocessors() -> list[PostprocessorPlugin]:
             provides=(LANDMARKS,),
         ),
         measure("lordosis", "Lordosis, its distribution, sacral slope", "lordosis", "Lordosis"),
+        measure("pelvis", "Pelvic incidence and tilt, L1 pelvic angle", "pelvis", "Pelvis"),
         measure("discs", "Heights and indices of the disc spaces", "discs", "DiscSpaces"),
         measure("heights", "Heights and depths of the bodies", "heights", "VertebralHeights"),
+        measure("implants", "Cages, screws and rods against the bodies", "implants", "Implants"),
         measure("slip", "Slip of a body on the one below", "slip", "Slip"),
     ]
 

@@ -26,6 +26,7 @@ from spinemorph.types import (
     LabeledSpine,
     Measurement,
     Radiograph,
+    Region,
     Segmentation,
     Study,
 )
@@ -53,11 +54,14 @@ class Labeler(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What a postprocessor returns: measurements, values for others by name, and flags."""
+    """What a postprocessor returns: measurements, values for others by name, flags, and regions of the
+    film that a report may draw.
+    """
 
     measurements: tuple[Measurement, ...] = ()
     provided: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     flags: tuple[str, ...] = ()
+    regions: tuple[Region, ...] = ()
 
 
 class Postprocessor(Protocol):

@@ -17,7 +17,7 @@ import numpy as np
 
 from spinemorph import __version__
 from spinemorph.contract import checked_segmentation
-from spinemorph.errors import PluginError, ReportError
+from spinemorph.errors import PluginError, ReportError, UsageError
 from spinemorph.hookspecs import Findings, ReportWriterPlugin
 from spinemorph.plugins import Plugins
 from spinemorph.preprocess import prepare
@@ -31,9 +31,9 @@ from spinemorph.types import (
     Measurement,
     Numbering,
     Radiograph,
+    Region,
     Segmentation,
     Study,
-    Vertebra,
 )
 
 #: Below this belief in a lateral lumbar film nothing is measured.
@@ -45,7 +45,11 @@ NOT_LATERAL, UNCERTAIN = "not_lateral_lumbar", "numbering_uncertain"
 
 @dataclass(frozen=True)
 class Options:
-    """What the caller may choose; ``spacing`` is (row, column) in mm for every film."""
+    """What the caller may choose; ``spacing`` is (row, column) in mm for every film.
+
+    ``femoral_heads``: x, y of the centre of one or both femoral heads in pixels of the film; they
+    replace what a model found.
+    """
 
     segmenter: str = "compact"
     weights: Path | None = None
@@ -57,6 +61,7 @@ class Options:
     formats: tuple[str, ...] = ("pdf", "json", "csv", "png")
     language: str = "en"
     page: str = "a4"
+    femoral_heads: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,14 +112,14 @@ class Pipeline:
         prepared = prepare(radiograph, contrast=self.options.contrast)
         segmentation = self._segment(prepared)
         if segmentation.lateral_lumbar is not None and segmentation.lateral_lumbar < LATERAL_LUMBAR:
-            return self._study(
-                radiograph, LabeledSpine((), flags=segmentation.flags), (), (), (NOT_LATERAL,)
-            )
+            nothing = LabeledSpine((), flags=segmentation.flags)
+            return self._study(radiograph, nothing, Findings(flags=(NOT_LATERAL,)))
         spine = self._label(prepared, segmentation)
-        vertebrae, measurements, flags = self._measure(prepared, spine)
+        findings = self._measure(prepared, spine)
         if UNCERTAIN in spine.flags:
-            measurements = tuple(_withheld(item) for item in measurements)
-        return self._study(radiograph, spine, vertebrae, measurements, flags)
+            withheld = tuple(_withheld(item) for item in findings.measurements)
+            findings = replace(findings, measurements=withheld)
+        return self._study(radiograph, spine, findings)
 
     def _segment(self, radiograph: Radiograph) -> Segmentation:
         found = checked_segmentation(
@@ -137,6 +142,7 @@ class Pipeline:
             raise PluginError(
                 f"labeler {name!r} returned a {type(spine).__name__}, expected a LabeledSpine"
             )
+        spine = self._with_femoral_heads(spine, segmentation, radiograph)
         levels = [body.level for body in spine.vertebrae if body.level is not None]
         if len(set(levels)) < len(levels):
             raise PluginError(f"labeler {name!r} gave one level to two bodies: {', '.join(levels)}")
@@ -144,12 +150,31 @@ class Pipeline:
             return replace(spine, flags=(*spine.flags, UNCERTAIN))
         return spine
 
-    def _measure(
-        self, radiograph: Radiograph, spine: LabeledSpine
-    ) -> tuple[tuple[Vertebra, ...], tuple[Measurement, ...], tuple[str, ...]]:
+    def _with_femoral_heads(
+        self, spine: LabeledSpine, segmentation: Segmentation, radiograph: Radiograph
+    ) -> LabeledSpine:
+        """The heads that the caller gave, else those of the labeler, else those of the segmenter."""
+        given = self.options.femoral_heads
+        if given is None:
+            found = spine.femoral_heads
+            return replace(
+                spine, femoral_heads=segmentation.femoral_heads if found is None else found
+            )
+        for x, y in given:
+            if not (0 <= x < radiograph.columns and 0 <= y < radiograph.rows):
+                raise UsageError(
+                    f"femoral head at {x:g}, {y:g} lies outside the film of {radiograph.columns} x "
+                    f"{radiograph.rows} pixels (x to the right, y down)"
+                )
+        heads = np.array(given)
+        return replace(spine, femoral_heads=heads, flags=(*spine.flags, "femoral_heads_given"))
+
+    def _measure(self, radiograph: Radiograph, spine: LabeledSpine) -> Findings:
+        """What all postprocessors found, as one."""
         provided: dict[str, Any] = {}
         measurements: list[Measurement] = []
         flags: list[str] = []
+        regions: list[Region] = []
         for plugin, postprocessor in self._postprocessors:
             findings = postprocessor.process(radiograph, spine, MappingProxyType(provided))
             if not isinstance(findings, Findings):
@@ -164,19 +189,14 @@ class Pipeline:
             provided.update(findings.provided)
             measurements += findings.measurements
             flags += findings.flags
-        landmarks = provided.get("landmarks")
-        bodies = () if landmarks is None else landmarks.bodies
-        return tuple(body.vertebra() for body in bodies), tuple(measurements), tuple(flags)
+            regions += findings.regions
+        return Findings(tuple(measurements), provided, tuple(flags), tuple(regions))
 
-    def _study(
-        self,
-        radiograph: Radiograph,
-        spine: LabeledSpine,
-        vertebrae: tuple[Vertebra, ...],
-        measurements: tuple[Measurement, ...],
-        flags: tuple[str, ...],
-    ) -> Study:
-        every = dict.fromkeys((*radiograph.flags, *spine.flags, *flags))
+    def _study(self, radiograph: Radiograph, spine: LabeledSpine, findings: Findings) -> Study:
+        every = dict.fromkeys((*radiograph.flags, *spine.flags, *findings.flags))
+        landmarks = findings.provided.get("landmarks")
+        bodies = () if landmarks is None else landmarks.bodies
+        vertebrae = tuple(body.vertebra() for body in bodies)
         image = ImageInfo(
             radiograph.rows, radiograph.columns, spine.facing, radiograph.spacing, radiograph.aspect
         )
@@ -195,10 +215,12 @@ class Pipeline:
                 )
                 for item in spine.implants
             ),
-            measurements,
+            findings.measurements,
             spine.numbering if vertebrae else Numbering(0.0),
             tuple(every),
             {**self._manifest, "analyzed_at": now},
+            findings.regions,
+            spine.femoral_heads,
         )
 
     def write(self, analysis: Analysis, folder: Path) -> list[Path]:

@@ -37,6 +37,16 @@ def frozen_array(values: Any, dtype: Any, shape: tuple[int | None, ...], name: s
     return array
 
 
+def femoral_head_centres(values: Any) -> FloatArray | None:
+    """Centres of one or both femoral heads, (1 or 2, 2) finite x, y; None stays None."""
+    if values is None:
+        return None
+    centres = frozen_array(values, np.float64, (None, 2), "femoral_heads")
+    if len(centres) not in (1, 2) or not np.isfinite(centres).all():
+        raise ValueError("femoral_heads: expected the finite x, y of one or two centres")
+    return centres
+
+
 @dataclass(frozen=True)
 class PixelSpacing:
     """Size of a pixel in millimetres, and how far it can be trusted."""
@@ -198,6 +208,7 @@ class Segmentation:
 
     Every probability is None where the model has no such output. ``sacrum_visible``: S1 is in the
     picture. ``lateral_lumbar``: this is a lateral film of the lumbar spine at all.
+    ``femoral_heads``: (1 or 2, 2) x, y of the centres of the femoral heads, from models that find them.
     """
 
     instances: tuple[Instance, ...]
@@ -205,8 +216,10 @@ class Segmentation:
     sacrum_visible: float | None = None
     lateral_lumbar: float | None = None
     flags: tuple[str, ...] = ()
+    femoral_heads: FloatArray | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "femoral_heads", femoral_head_centres(self.femoral_heads))
         object.__setattr__(self, "instances", tuple(self.instances))
         object.__setattr__(self, "flags", tuple(self.flags))
 
@@ -258,13 +271,20 @@ class Numbering:
 
 @dataclass(frozen=True, eq=False)
 class LabeledSpine:
-    """Bodies from above downward (S1 last), implants, and the trust in their numbers."""
+    """Bodies from above downward (S1 last), implants, and the trust in their numbers.
+
+    ``femoral_heads``: (1 or 2, 2) x, y of their centres where a model or a user gave them.
+    """
 
     vertebrae: tuple[LabeledVertebra, ...]
     implants: tuple[LabeledImplant, ...] = ()
     numbering: Numbering = Numbering(0.0)
     facing: Facing | None = None
     flags: tuple[str, ...] = ()
+    femoral_heads: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "femoral_heads", femoral_head_centres(self.femoral_heads))
 
     def at(self, level: str) -> LabeledVertebra | None:
         """The body of that level, or None."""
@@ -322,6 +342,26 @@ class Implant:
     score: float
 
 
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A part of the film that a postprocessor found, for drawing: ``contour`` (n, 2), closed, in pixels
+    of the original image. ``name`` says what it is (``disc_space``, ``osteophyte``); ``site`` where on
+    the body, where that matters.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    contour: FloatArray
+    site: str | None = None
+
+    def __post_init__(self) -> None:
+        contour = frozen_array(self.contour, np.float64, (None, 2), f"contour of {self.name}")
+        if len(contour) < 3 or not np.isfinite(contour).all():
+            raise ValueError(f"{self.name}: a contour needs at least 3 finite points")
+        object.__setattr__(self, "contour", contour)
+        object.__setattr__(self, "levels", tuple(self.levels))
+
+
 @dataclass(frozen=True)
 class ImageInfo:
     """Geometry of the film."""
@@ -345,6 +385,8 @@ class Study:
     numbering: Numbering
     flags: tuple[str, ...]
     manifest: Mapping[str, Any]
+    regions: tuple[Region, ...] = ()
+    femoral_heads: FloatArray | None = None
 
     def find(
         self, name: str, levels: tuple[str, ...] | None = None, site: str | None = None

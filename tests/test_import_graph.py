@@ -10,7 +10,8 @@ import spinemorph
 
 ROOT = Path(spinemorph.__file__).parent
 
-#: What any module may import. ``chain``, ``rim`` and ``contract`` are geometry and rules on the types.
+#: What any module may import. ``chain``, ``rim``, ``contract`` and ``motion`` are geometry and rules on
+#: the types.
 SHARED = {
     "anatomy",
     "chain",
@@ -18,6 +19,7 @@ SHARED = {
     "errors",
     "flags",
     "hookspecs",
+    "motion",
     "reference",
     "rim",
     "types",

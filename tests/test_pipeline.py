@@ -19,7 +19,7 @@ from spinemorph.hookspecs import (
 from spinemorph.pipeline import Options, Pipeline
 from spinemorph.plugins import Plugins, Registered, load_plugins
 from spinemorph.testing import PhantomSegmenter, draw_phantom, write_png
-from spinemorph.types import LabeledSpine, Measurement, Numbering, Segmentation
+from spinemorph.types import LabeledSpine, Measurement, Numbering, Region, Segmentation
 
 FILM = draw_phantom(450, 300)
 BUILT_IN = load_plugins()
@@ -75,6 +75,21 @@ def test_a_phantom_is_numbered_and_measured(facing, lordosis):
     value = found.find("lumbar_lordosis", ("L1", "S1"))
     assert value.value == pytest.approx(lordosis, abs=2.5)
     assert value.interval95[0] < value.value < value.interval95[1]
+
+
+def test_regions_of_a_postprocessor_reach_the_study():
+    ring = Region("mark", ("L4",), np.array([[1.0, 1], [9, 1], [9, 9]]))
+
+    class Marks:
+        def process(self, radiograph, spine, provided):
+            return Findings(regions=(ring,))
+
+    plugins = with_plugins(
+        SegmenterPlugin("mine", "A test", API, PhantomSegmenter),
+        PostprocessorPlugin("marks", "A test", API, Marks),
+    )
+    found = Pipeline(plugins, Options(segmenter="mine", formats=())).study_of(FILM.radiograph)
+    assert ring in found.regions
 
 
 def test_the_manifest_says_what_made_the_study():

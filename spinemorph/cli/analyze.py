@@ -32,6 +32,23 @@ def _spacing(
     return parts[0], parts[-1]
 
 
+def _femoral_heads(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> tuple[tuple[float, float], ...] | None:
+    """``X,Y`` or ``X,Y,X,Y`` as centres in pixels."""
+    if value is None:
+        return None
+    try:
+        parts = [float(part) for part in value.split(",")]
+    except ValueError:
+        parts = []
+    if len(parts) not in (2, 4) or not all(0 <= part < 1e6 for part in parts):
+        raise click.BadParameter(
+            f"{value!r} is not X,Y or X,Y,X,Y in pixels of the film, e.g. 812,2230,840,2215"
+        )
+    return tuple(zip(parts[::2], parts[1::2], strict=True))
+
+
 def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
     if not names:
@@ -70,6 +87,12 @@ def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ..
     default="auto",
     show_default=True,
     help="Side of the image that the patient's front points to.",
+)
+@click.option(
+    "--femoral-heads",
+    callback=_femoral_heads,
+    metavar="X,Y[,X,Y]",
+    help="Centre of one or both femoral heads in pixels of the film: gives pelvic incidence and tilt.",
 )
 @click.option(
     "--preprocess",
@@ -146,6 +169,8 @@ def analyze(
         raise UsageError(
             f"--spacing would be used for {len(films)} films: add --spacing-for-all if they share it"
         )
+    if choices["femoral_heads"] is not None and len(films) > 1:
+        raise UsageError(f"--femoral-heads belongs to one film, and there are {len(films)}")
     names = study_names(films.values())
     jobs = [(path, output / name) for path, name in names.items()]
     kept = keeper(place, pseudonymize=pseudonymize, key_file=key_file, reanalyze=reanalyze)

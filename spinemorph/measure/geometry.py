@@ -46,8 +46,7 @@ def inferior_direction(corners: FloatArray) -> FloatArray:
 
 def opening_angle(upper: FloatArray, lower: FloatArray) -> FloatArray:
     """Angle between two directions (..., 2) that point forward, positive when open anteriorly."""
-    cross = lower[..., 0] * upper[..., 1] - lower[..., 1] * upper[..., 0]
-    return np.degrees(np.arctan2(cross, dot(upper, lower)))
+    return signed_angle(lower, upper)
 
 
 def lordosis(upper: FloatArray, lower: FloatArray) -> FloatArray:
@@ -74,6 +73,41 @@ def sacral_slope(sacrum: FloatArray) -> FloatArray:
     """S1 endplate against the horizontal; positive when the anterior end is lower (Legaye 1998)."""
     direction = superior_direction(sacrum)
     return -np.degrees(np.arctan2(direction[..., 1], direction[..., 0]))
+
+
+def endplate_middle(corners: FloatArray) -> FloatArray:
+    """Middle of the superior endplate line, (..., 2)."""
+    return 0.5 * (corners[..., SUPERIOR_ANTERIOR, :] + corners[..., SUPERIOR_POSTERIOR, :])
+
+
+def pelvic_incidence(sacrum: FloatArray, hip: FloatArray) -> FloatArray:
+    """Normal of the S1 endplate at its middle to the line to the hip axis (Legaye 1998).
+
+    ``hip``: (..., 2). Equals sacral slope plus pelvic tilt; needs no vertical.
+    """
+    downward = -perpendicular(superior_direction(sacrum))
+    return signed_angle(downward, hip - endplate_middle(sacrum))
+
+
+def pelvic_tilt(sacrum: FloatArray, hip: FloatArray) -> FloatArray:
+    """Vertical to the line from the hip axis to the middle of the S1 endplate; positive when the
+    endplate lies behind the hip axis (Legaye 1998).
+    """
+    away = hip - endplate_middle(sacrum)
+    return np.degrees(np.arctan2(away[..., 0], -away[..., 1]))
+
+
+def l1_pelvic_angle(l1: FloatArray, sacrum: FloatArray, hip: FloatArray) -> FloatArray:
+    """Angle at the hip axis from the middle of the S1 endplate to the centre of L1; positive when
+    L1 lies in front.
+    """
+    return -signed_angle(endplate_middle(sacrum) - hip, l1.mean(axis=-2) - hip)
+
+
+def signed_angle(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Degrees that turn ``first`` (..., 2) into ``second``, positive from anterior to cranial."""
+    cross = first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
+    return np.degrees(np.arctan2(cross, dot(first, second)))
 
 
 def vertebral_heights(corners: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -127,15 +161,31 @@ def mid_plane(corners: FloatArray) -> FloatArray:
     return 0.5 * (anterior - posterior)
 
 
+def bisectrix(upper: FloatArray, lower: FloatArray) -> FloatArray:
+    """Unit vector of the bisector of two mid-planes, toward the front (Frobin 1997)."""
+    return unit(unit(mid_plane(upper)) + unit(mid_plane(lower)))
+
+
 def disc_height_frobin(upper: FloatArray, lower: FloatArray) -> FloatArray:
     """Ventral disc height over the mean depth of the cranial body (Frobin 1997), uncorrected.
 
     The facing anterior corners, measured perpendicular to the bisector of the two mid-planes.
     """
-    normal = perpendicular(unit(unit(mid_plane(upper)) + unit(mid_plane(lower))))
+    normal = perpendicular(bisectrix(upper, lower))
     ventral = dot(upper[..., INFERIOR_ANTERIOR, :] - lower[..., SUPERIOR_ANTERIOR, :], normal)
     superior, inferior = vertebral_depths(upper)
     return ventral / (0.5 * (superior + inferior))
+
+
+def displacement_frobin(upper: FloatArray, lower: FloatArray) -> FloatArray:
+    """Dorsoventral displacement over the mean depth of the cranial body (Frobin 1997), uncorrected.
+
+    Distance of the centres of the two bodies along the bisector of their mid-planes; positive when
+    the upper body is anterior.
+    """
+    superior, inferior = vertebral_depths(upper)
+    offset = dot(upper.mean(axis=-2) - lower.mean(axis=-2), bisectrix(upper, lower))
+    return offset / (0.5 * (superior + inferior))
 
 
 def slip(upper: FloatArray, lower: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -119,12 +119,19 @@ class Landmarks:
         where the film has no scale). A film of unknown facing is taken to face right: callers
         withhold what depends on it.
         """
+        return points * self._scale
+
+    def to_film(self, points: FloatArray) -> FloatArray:
+        """The inverse of :meth:`to_anatomical`: anatomical axes (..., 2) to pixels."""
+        return points / self._scale
+
+    @property
+    def _scale(self) -> FloatArray:
         if self.spacing is not None:
             scale = np.array([self.spacing.column, self.spacing.row])
         else:
             scale = np.array([1.0, self.aspect])
-        sign = np.array([-1.0 if self.facing == "left" else 1.0, -1.0])
-        return points * (scale * sign)
+        return scale * [-1.0 if self.facing == "left" else 1.0, -1.0]
 
     def corners(self, level: str) -> FloatArray:
         """Draws of the four corners in anatomical axes, (1 + DRAWS, 4, 2); NaN where not found."""

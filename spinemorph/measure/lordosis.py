@@ -37,6 +37,13 @@ SEGMENT: Final = Quantity(
     "superior endplate of the upper to inferior endplate of the lower body; at L5/S1 to the endplate of S1",
     (-50, 70),
 )
+UNIT: Final = Quantity(
+    "segmental_lordosis_unit",
+    "deg",
+    "superior endplate of the upper to superior endplate of the lower body: a body with the disc "
+    "below it; the units from L1 to S1 add up to the lumbar lordosis",
+    (-50, 70),
+)
 DISC: Final = Quantity("disc_angle", "deg", "the two endplates that face the disc", (-40, 50))
 WEDGE: Final = Quantity(
     "vertebral_wedge",
@@ -85,6 +92,7 @@ class Lordosis:
                 else geometry.lordosis_to_inferior(above, under)
             )
             found.append(SEGMENT.measured(marks, (upper, below), angle))
+            found.append(UNIT.measured(marks, (upper, below), geometry.lordosis(above, under)))
             found.append(DISC.measured(marks, (upper, below), geometry.disc_angle(above, under)))
         for level in marks.levels():
             if level != "S1":

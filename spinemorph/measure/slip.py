@@ -22,6 +22,14 @@ GRADE: Final = Quantity(
     "1",
     "grade after Meyerding of the forward slip in percent; 0 below 5 % or when the interval holds 0",
 )
+DISPLACEMENT: Final = Quantity(
+    "displacement_frobin",
+    "1",
+    "distance of the centres of the two bodies along the bisector of their mid-planes over the mean "
+    "depth of the upper body (Frobin 1997), not corrected for the angle",
+    (-0.9, 1.6),
+    3,
+)
 LEAST_PERCENT: Final = 5.0
 _GRADES: Final = ((25.0, 1, "I"), (50.0, 2, "II"), (75.0, 3, "III"), (100.0, 4, "IV"))
 
@@ -37,10 +45,21 @@ class Slip:
         marks: Landmarks = provided["landmarks"]
         found: list[Measurement] = []
         for upper, lower in marks.motion_segments():
+            levels = (upper, lower)
             offset, percent = geometry.slip(marks.corners(upper), marks.corners(lower))
-            share = PERCENT.measured(marks, (upper, lower), percent)
-            found += [SLIP.measured(marks, (upper, lower), offset), share, grade(share)]
+            share = PERCENT.measured(marks, levels, percent)
+            found += [SLIP.measured(marks, levels, offset), share, grade(share)]
+            found.append(_displacement(marks, levels))
         return Findings(tuple(found))
+
+
+def _displacement(marks: Landmarks, levels: tuple[str, str]) -> Measurement:
+    """After Frobin; the mid-plane of S1 is not known."""
+    if levels[1] == "S1":
+        return DISPLACEMENT.missing(marks, levels, "no_mid_plane")
+    above, below = (marks.corners(level) for level in levels)
+    displacement = geometry.displacement_frobin(above, below)
+    return DISPLACEMENT.measured(marks, levels, displacement, flags=("uncorrected_angle",))
 
 
 def grade(percent: Measurement) -> Measurement:

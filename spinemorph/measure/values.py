@@ -33,9 +33,13 @@ class Quantity:
         draws: FloatArray,
         *,
         site: str | None = None,
+        instance: str | None = None,
         flags: Sequence[str] = (),
     ) -> Measurement:
-        """``draws`` (1 + n,): the estimate first. Lengths need a scale, all need their levels."""
+        """``draws`` (1 + n,): the estimate first. Lengths need a scale, all need their levels.
+
+        ``instance``: the implant that is measured.
+        """
         reason = self._reason(landmarks, levels, draws)
         flags = tuple(dict.fromkeys([*flags, *self._flags(landmarks, levels)]))
         if reason is not None:
@@ -46,6 +50,7 @@ class Quantity:
                 self.unit,
                 self.definition,
                 site,
+                instance,
                 flags=flags,
                 reason=reason,
             )
@@ -62,13 +67,47 @@ class Quantity:
             self.unit,
             self.definition,
             site,
+            instance,
             interval95=interval,
             flags=flags,
+        )
+
+    def missing(
+        self,
+        landmarks: Landmarks,
+        levels: tuple[str, ...],
+        reason: str,
+        *,
+        site: str | None = None,
+        instance: str | None = None,
+    ) -> Measurement:
+        """No value: what the landmarks lack is the reason, and ``reason`` where they lack nothing."""
+        reason = self._lacking(landmarks, levels) or reason
+        return Measurement(
+            self.name,
+            levels,
+            None,
+            self.unit,
+            self.definition,
+            site,
+            instance,
+            flags=tuple(self._flags(landmarks, levels)),
+            reason=reason,
         )
 
     def _reason(
         self, landmarks: Landmarks, levels: tuple[str, ...], draws: FloatArray
     ) -> str | None:
+        lacking = self._lacking(landmarks, levels)
+        if lacking is not None:
+            return lacking
+        if not np.isfinite(draws[0]):
+            return "corner_uncertain"
+        if not self.possible[0] <= draws[0] <= self.possible[1]:
+            return "implausible"
+        return None
+
+    def _lacking(self, landmarks: Landmarks, levels: tuple[str, ...]) -> str | None:
         if not landmarks.numbered:
             return "no_sacrum"
         if any(landmarks.at(level) is None for level in levels):
@@ -77,14 +116,12 @@ class Quantity:
             return "facing_unknown"
         if self.unit in ("mm", "mm2") and landmarks.spacing is None:
             return "no_pixel_spacing"
-        if not np.isfinite(draws[0]):
-            return "corner_uncertain"
-        if not self.possible[0] <= draws[0] <= self.possible[1]:
-            return "implausible"
         return None
 
     def _flags(self, landmarks: Landmarks, levels: tuple[str, ...]) -> list[str]:
-        flags = [flag for flag in landmarks.film_flags if flag in SCALE_FLAGS and self.unit == "mm"]
+        flags = []
+        if self.unit in ("mm", "mm2"):
+            flags = [flag for flag in landmarks.film_flags if flag in SCALE_FLAGS]
         for level in levels:
             body = landmarks.at(level)
             if body is not None:

@@ -23,9 +23,11 @@ from spinemorph.types import (
     Numbering,
     PixelSpacing,
     Radiograph,
+    Region,
     Source,
     Study,
     Vertebra,
+    femoral_head_centres,
 )
 
 SCHEMA: Final = "spinemorph/study/1"
@@ -70,6 +72,18 @@ def study_to_dict(study: Study) -> dict[str, Any]:
             }
             for implant in study.implants
         ],
+        "femoral_heads": (
+            None if study.femoral_heads is None else _contour_to_list(study.femoral_heads)
+        ),
+        "regions": [
+            {
+                "name": region.name,
+                "levels": list(region.levels),
+                "site": region.site,
+                "contour": _contour_to_list(region.contour),
+            }
+            for region in study.regions
+        ],
         "measurements": [_measurement_to_dict(item) for item in study.measurements],
         "flags": list(study.flags),
         "numbering": {
@@ -107,6 +121,16 @@ def study_from_dict(document: Mapping[str, Any]) -> Study:
             numbering=_numbering_from_dict(document["numbering"]),
             flags=tuple(document["flags"]),
             manifest=MappingProxyType(dict(document["manifest"])),
+            regions=tuple(
+                Region(
+                    name=item["name"],
+                    levels=tuple(item["levels"]),
+                    contour=_array(item["contour"], (-1, 2)),
+                    site=item.get("site"),
+                )
+                for item in document.get("regions") or ()
+            ),
+            femoral_heads=femoral_head_centres(document.get("femoral_heads")),
         )
     except KeyError as error:
         raise ReadError(f"not a valid study: {error} is missing") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -244,8 +245,24 @@ def _sacrum(mesh: Mesh, s1_body: Mesh) -> tuple[BoneMesh, Callable[[FloatArray],
     corners = np.full((4, 2), np.nan)
     corners[:2] = (superior - middle) @ turn.T
     outlines = _s1_outlines(vertices, faces, corners, bottom)
+    marks = _s1_marks(vertices, faces, corners)
     small, cells = decimate((vertices, faces), PELVIS_TRIANGLES)
-    return BoneMesh(small, cells, np.zeros(len(small), bool), corners, outlines), to_frame
+    body = np.zeros(len(small), bool)
+    return BoneMesh(small, cells, body, corners, outlines, marks), to_frame
+
+
+def _s1_marks(vertices: FloatArray, faces: NDArray[np.int32], corners: FloatArray) -> FloatArray:
+    """``corners`` with the promontory where readers mark it.
+
+    ``corners`` lie where the rounded edges of S1 reach farthest forward and backward. The posterior edge
+    shows as a crossing of lines there; of the wide curve of the promontory readers mark the
+    apex: the outline's farthest point in the direction of one forward and one up.
+    """
+    ring = dense(most_anterior(section(vertices, faces, 0.0)))
+    marks = corners.copy()
+    near = ring[np.linalg.norm(ring - corners[0], axis=1) < 6]
+    marks[0] = near[near.sum(axis=1).argmax()]
+    return marks
 
 
 def _s1_corners(ring: FloatArray) -> FloatArray:
@@ -297,7 +314,8 @@ def _with_outlines(anatomy: Anatomy) -> Anatomy:
         depth = float(sacrum.corners[0, 0] - sacrum.corners[1, 0])
         bottom = np.array([[0.32 * depth, -0.85 * depth], [-0.42 * depth, -0.75 * depth]])
         outlines = _s1_outlines(sacrum.vertices, sacrum.faces, sacrum.corners, bottom)
-        sacrum = BoneMesh(sacrum.vertices, sacrum.faces, sacrum.body, sacrum.corners, outlines)
+        marks = _s1_marks(sacrum.vertices, sacrum.faces, sacrum.corners)
+        sacrum = replace(sacrum, outlines=outlines, marks=marks)
     return Anatomy(anatomy.name, vertebrae, sacrum, anatomy.pelvis)
 
 

@@ -24,6 +24,7 @@ class BoneMesh:
     ``corners``: (4, 2) of local x, z at y = 0 in the order of :data:`spinemorph.anatomy.CORNERS`,
     on the outer silhouette; NaN for what a bone has not. ``outlines``: (k, n, 3) closed contours
     of the body on sagittal slices of the outer surface; their union in projection is its silhouette.
+    ``marks``: (4, 2) where a reader puts the corners, where that is not told by ``corners``.
     """
 
     vertices: FloatArray
@@ -31,6 +32,7 @@ class BoneMesh:
     body: NDArray[np.bool_]
     corners: FloatArray
     outlines: FloatArray | None = None
+    marks: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.vertices)
@@ -89,7 +91,8 @@ CORTEX_MIDDLE = 0.4
 class Placed:
     """A bone in the world: ``world = origin + rotation @ local``. S1 stands for sacrum and pelvis.
 
-    ``corners``: (4, 2) local x, z after all changes of shape; ``width``: lateral, mm.
+    ``corners``: (4, 2) local x, z after all changes of shape; ``width``: lateral, mm; ``marks``:
+    (4, 2) where a reader puts the corners, where that is not told by ``corners``.
     """
 
     level: str
@@ -97,6 +100,7 @@ class Placed:
     origin: FloatArray
     corners: FloatArray
     width: float
+    marks: FloatArray | None = None
 
     def to_world(self, local: FloatArray) -> FloatArray:
         return self.origin + local @ self.rotation.T
@@ -110,9 +114,10 @@ class Placed:
 
         A reader marks where the bright lines of endplate and wall meet, and they run through the middle
         of the cortex: :data:`CORTEX_MIDDLE` mm inside the outer surface of a body, along both lines.
-        The endplate of S1 is read at its ends.
         """
-        if not np.isfinite(self.corners).all() or self.level == "S1":
+        if self.marks is not None:
+            return self._in_world(self.marks)
+        if not np.isfinite(self.corners).all():
             return self.corner_points()
         moved = self.corners.copy()
         for pairs in (((0, 1), (2, 3)), ((0, 2), (1, 3))):

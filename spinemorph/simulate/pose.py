@@ -259,7 +259,9 @@ def _in_space(
             turn = _about_z(axial[level]) @ _about_x(coronal[level]) @ turn
         middle = np.array([origin[0], lateral[level] - lateral["S1"] * 0.5, origin[1]])
         bone = bones[level]
-        placed[level] = Placed(level, whole @ turn, whole @ middle, bone.corners, bone.width)
+        placed[level] = Placed(
+            level, whole @ turn, whole @ middle, bone.corners, bone.width, bone.marks
+        )
     return placed
 
 

@@ -59,6 +59,8 @@ class ShapedBone:
     outlines: FloatArray
     width: float
     deformity: str | None = None
+    #: (4, 2) where a reader puts the corners, where that is not told by ``corners``
+    marks: FloatArray | None = None
 
     def __post_init__(self) -> None:
         for name, shape in (
@@ -265,8 +267,9 @@ def _sacrum(
     scale = depth / float(mesh.corners[0, 0] - mesh.corners[1, 0])
     factors = scale * np.array([1.0, 1.0, rng.normal(1, 0.06)])
     points = np.concatenate([mesh.vertices, mesh.outlines.reshape(-1, 3)]) * factors
-    corners = np.zeros((4, 3))
-    corners[:, [0, 2]] = mesh.corners
+    marked = mesh.corners if mesh.marks is None else mesh.marks
+    corners = np.zeros((8, 3))
+    corners[:, [0, 2]] = np.concatenate([mesh.corners, marked])
     corners = corners * factors
     bend = rng.normal(0, settings.sacral_bend_sd)
     dome = rng.uniform(*settings.sacral_dome_mm) if rng.random() < settings.sacral_dome else 0.0
@@ -290,6 +293,7 @@ def _sacrum(
     n = len(mesh.vertices)
     outlines = points[n:].reshape(mesh.outlines.shape)
     deformity = "dysplastic" if dysplastic else None
+    corners, marked = corners[:4, [0, 2]], corners[4:, [0, 2]]
     return ShapedBone(
-        points[:n], mesh.faces, mesh.body, corners[:, [0, 2]], outlines, 50.0, deformity
+        points[:n], mesh.faces, mesh.body, corners, outlines, 50.0, deformity, marks=marked
     )

@@ -270,3 +270,32 @@ def test_the_example_film_from_end_to_end(run, tmp_path):
     with (folder / "measurements.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == len(study["measurements"])
+
+
+def test_femoral_heads_give_the_pelvic_angles(run, tmp_path):
+    phantom = draw_phantom(900, 600, sacral_slope=38)
+    path = write_png(phantom.radiograph.pixels, tmp_path / "hips.png")
+    middle = phantom.instances[-1].corners[:2].mean(axis=0)
+    code, out, _ = run(path, "--femoral-heads", f"{middle[0]:.1f},{middle[1] + 40:.1f}", "--json")
+    assert code == 0
+    study = json.loads(out)[0]["study"]
+    assert study["femoral_heads"] == [pytest.approx([middle[0], middle[1] + 40], abs=0.1)]
+    assert "femoral_heads_given" in study["flags"]
+    values = {item["name"]: item["value"] for item in study["measurements"]}
+    assert values["pelvic_incidence"] == pytest.approx(38, abs=4)
+
+
+@pytest.mark.parametrize("words", ["12", "1,2,3", "a,b", "-4,5", "1,nan"])
+def test_femoral_heads_that_are_no_points_are_refused(run, film, words):
+    code, _, err = run(film, f"--femoral-heads={words}")
+    assert code == 2
+    assert "X,Y" in err
+
+
+def test_femoral_heads_belong_to_one_film_and_lie_on_it(run, film, tmp_path):
+    other = tmp_path / "other.png"
+    shutil.copy(film, other)
+    assert run(film, other, "--femoral-heads", "10,10")[0] == 2
+    code, out, _ = run(film, "--femoral-heads", "10,4000")
+    assert code == 1
+    assert "outside the film" in out

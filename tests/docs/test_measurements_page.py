@@ -14,9 +14,11 @@ from spinemorph.measure.values import Quantity
 PAGE = Path(__file__).parents[2] / "docs" / "measurements.md"
 MODULES = {
     "Angles": "lordosis",
+    "Pelvis": "pelvis",
     "Disc spaces": "discs",
     "Vertebral bodies": "heights",
     "Slip": "slip",
+    "Implants": "implants",
 }
 
 

@@ -20,7 +20,7 @@ from spinemorph.report.json_writer import (
     study_from_dict,
     study_to_dict,
 )
-from spinemorph.types import Implant, Measurement, Numbering
+from spinemorph.types import Implant, Measurement, Numbering, Region
 
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
 
@@ -64,6 +64,31 @@ def test_round_trip_keeps_everything(build, tmp_path, spacing):
         np.testing.assert_allclose(have.contour, want.contour, atol=0.0051)
     np.testing.assert_array_equal(again.implants[0].contour, implant.contour)
     assert study_to_dict(again) == study_to_dict(study)
+
+
+def test_regions_are_kept_and_older_files_have_none(phantom):
+    ring = np.array([[1.0, 2], [30, 2], [30, 44.25], [1, 40]])
+    regions = (
+        Region("disc_space", ("L4", "L5"), ring),
+        Region("osteophyte", ("L3",), ring + 5, "superior_anterior"),
+    )
+    document = study_to_dict(replace(phantom[0], regions=regions))
+    VALIDATOR.validate(document)
+    again = study_from_dict(document).regions
+    assert [(r.name, r.levels, r.site) for r in again] == [
+        (r.name, r.levels, r.site) for r in regions
+    ]
+    for have, want in zip(again, regions, strict=True):
+        np.testing.assert_array_equal(have.contour, want.contour)
+    del document["regions"]
+    VALIDATOR.validate(document)
+    assert study_from_dict(document).regions == ()
+
+
+@pytest.mark.parametrize("contour", [[], [[1, 2], [3, 4]], [[1, 2], [3, 4], [5, float("nan")]]])
+def test_a_region_needs_a_real_contour(contour):
+    with pytest.raises(ValueError, match="disc_space"):
+        Region("disc_space", ("L4", "L5"), np.array(contour).reshape(-1, 2))
 
 
 def test_an_empty_study_is_valid(phantom):

@@ -116,5 +116,17 @@ def test_a_reader_marks_the_middle_of_the_cortex():
     body = Placed("L3", turn, np.zeros(3), corners, 40.0)
     inside = np.abs(body.corner_points()) - np.abs(body.read_points())
     assert np.allclose(inside[:, [0, 2]], CORTEX_MIDDLE)
-    sacrum = Placed("S1", turn, np.zeros(3), corners, 40.0)
-    assert np.array_equal(sacrum.read_points(), sacrum.corner_points())
+    marked = Placed("L3", turn, np.zeros(3), corners, 40.0, corners - 1)
+    assert np.allclose(marked.read_points()[:, [0, 2]], corners - 1)
+
+
+def test_the_promontory_is_marked_at_the_apex_of_its_curve(bones):
+    sacrum = bones.sacrum
+    depth = sacrum.corners[0, 0] - sacrum.corners[1, 0]
+    assert np.array_equal(sacrum.marks[1], sacrum.corners[1])
+    assert np.isnan(sacrum.marks[2:]).all()
+    moved = sacrum.marks[0] - sacrum.corners[0]
+    assert np.linalg.norm(moved) < 0.15 * depth
+    assert moved[0] < 0
+    outline = sacrum.outlines[len(sacrum.outlines) // 2][:, [0, 2]]
+    assert np.linalg.norm(outline - sacrum.marks[0], axis=1).min() < 1.0
