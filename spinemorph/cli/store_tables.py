@@ -15,7 +15,6 @@ from spinemorph.flags import FLAGS
 from spinemorph.store.records import Entry
 from spinemorph.types import Measurement, Study
 
-
 #: Columns of a list with their width; the film takes what is left.
 _COLUMNS: Final = (
     ("study", 16),
