@@ -116,6 +116,7 @@ def test_a_pseudonymised_patient_is_found_by_id_and_key_and_not_named(
     for patient, options in (("4711", ("--key-file", file)), (pseudonym, ())):
         code, out, err = run(patient, "--json", *options)
         assert code == 0, err
+        assert "2 have no stored picture either" in err
         assert dates(out) == ["2020-01-02", "2020-01-03"]
         assert "4711" not in out + err
         assert "Doe" not in out + err
