@@ -30,6 +30,8 @@ import numpy as np
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "lateral_lumbar.dcm"
 FILMS = 5
+#: Different outlines and values; patients and dates differ in all studies.
+VARIANTS = 50
 
 
 def template(folder: Path) -> None:
@@ -46,29 +48,33 @@ def template(folder: Path) -> None:
 
 
 def documents(folder: Path, count: int) -> Iterator[str]:
-    """Texts of ``count`` study.json: moved outlines, other values, 5 dates a patient."""
+    """Texts of ``count`` study.json; the films of a patient have other dates, outlines and values."""
     base = (folder / "study.json").read_text()
+    variants = [variant(base, number) for number in range(min(count, VARIANTS))]
     for number in range(count):
-        rng, noises = random.Random(number), np.random.default_rng(number)
         patient, film = divmod(number, FILMS)
-        study: dict[str, Any] = json.loads(base)
-        study["source"] |= {
-            "sha256": f"{number:064x}",
-            "patient_id": f"PATIENT-{patient:05d}",
-            "acquired_at": f"20{10 + film:02d}-0{1 + patient % 9}-1{film}T10:00:00",
-        }
-        shift = rng.uniform(-20, 20)
-        for body in study["vertebrae"]:
-            contour = np.array(body["contour"])
-            noise = noises.normal(0, 0.1, contour.shape)
-            body["contour"] = np.round(contour + [shift, 0] + noise, 2).tolist()
-            for corner in body["corners"].values():
-                if corner is not None:
-                    corner[0] += shift
-        for item in study["measurements"]:
-            if item["value"] is not None:
-                item["value"] *= rng.uniform(0.97, 1.03)
-        yield json.dumps(study)
+        text = variants[number % len(variants)].replace("@SHA256@", f"{number:064x}")
+        date = f"20{10 + film:02d}-0{1 + patient % 9}-1{film}T10:00:00"
+        yield text.replace("@PATIENT@", f"PATIENT-{patient:05d}").replace("@DATE@", date)
+
+
+def variant(base: str, seed: int) -> str:
+    """The study with a moved and roughened spine and values 3 % off, without a film and a patient."""
+    rng, noises = random.Random(seed), np.random.default_rng(seed)
+    study: dict[str, Any] = json.loads(base)
+    study["source"] |= {"sha256": "@SHA256@", "patient_id": "@PATIENT@", "acquired_at": "@DATE@"}
+    shift = rng.uniform(-20, 20)
+    for body in study["vertebrae"]:
+        contour = np.array(body["contour"])
+        noise = noises.normal(0, 0.1, contour.shape)
+        body["contour"] = np.round(contour + [shift, 0] + noise, 2).tolist()
+        for corner in body["corners"].values():
+            if corner is not None:
+                corner[0] += shift
+    for item in study["measurements"]:
+        if item["value"] is not None:
+            item["value"] *= rng.uniform(0.97, 1.03)
+    return json.dumps(study)
 
 
 def step_import(place: str, folder: Path, count: int) -> dict[str, float]:

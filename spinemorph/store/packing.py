@@ -20,13 +20,15 @@ from spinemorph.errors import StoreError
 _PARTS: Final = ("vertebrae", "implants")
 _HUNDREDTHS, _AS_IT_STANDS = b"h", b"j"
 _LARGEST: Final = 2**30
+#: Of zlib: a tenth larger than at its usual 6, in a third of the time.
+_EFFORT: Final = 2
 
 
 def pack(document: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """``document`` as (document without contours, contours); ValueError for NaN and Infinity."""
     bare = {key: _without_contours(key, value) for key, value in document.items()}
     contours = b"".join(_packed(item["contour"]) for item in _outlined(document))
-    return zlib.compress(_dump(bare)), zlib.compress(contours)
+    return zlib.compress(_dump(bare), _EFFORT), zlib.compress(contours, _EFFORT)
 
 
 def unpack(document: bytes, contours: bytes) -> dict[str, Any]:
