@@ -22,4 +22,6 @@ for kind in postoperative fractured faint_or_bright; do
     run simulated.py --anatomy "$anatomy" --films $((500 / scale)) --first 30000 --settings benchmarks/settings/$kind.json
 done
 run not_films.py --anatomy "$anatomy"
-run true_masks.py --anatomy "$anatomy" --films $((200 / scale))
+rows=$(mktemp -d)/true_masks.jsonl
+run rows.py "$rows" --no-model --anatomy "$anatomy" --films $((2000 / scale)) --settings benchmarks/settings/test.json
+run summary.py "$rows" | sed "s#$rows#ROWS.jsonl#"

@@ -10,6 +10,7 @@ import numpy as np
 from spinemorph.label import SacrumFirstLabeler
 from spinemorph.measure.endplates import EndplatesAndCorners
 from spinemorph.measure.landmarks import Landmarks
+from spinemorph.measure.mask_corners import MaskShape
 from spinemorph.segmenters.compact import CompactSegmenter
 from spinemorph.types import FloatArray, LabeledSpine, PixelSpacing, Radiograph, Source
 
@@ -24,6 +25,7 @@ class Look:
     spine: LabeledSpine
     landmarks: Landmarks
     lateral: bool
+    shapes: tuple[MaskShape, ...] = ()
 
     @property
     def numbered(self) -> bool:
@@ -52,8 +54,8 @@ class Looker:
         spine = SacrumFirstLabeler().label(radiograph, segmentation)
         if not lateral:
             spine = LabeledSpine(())
-        landmarks = EndplatesAndCorners().process(radiograph, spine, {}).provided["landmarks"]
-        return Look(spine, landmarks, lateral)
+        provided = EndplatesAndCorners().process(radiograph, spine, {}).provided
+        return Look(spine, provided["landmarks"], lateral, provided["mask_shapes"])
 
 
 def lordosis(upper: FloatArray, lower: FloatArray) -> float:

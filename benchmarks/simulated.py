@@ -17,18 +17,15 @@ from pathlib import Path
 
 import numpy as np
 from looking import LUMBAR, Look, Looker, height, lordosis
+from measuring import all_measures
 
 from spinemorph.evaluate.metrics import pixel_metrics
 from spinemorph.evaluate.recognition import recognition
-from spinemorph.measure.discs import DiscSpaces
-from spinemorph.measure.heights import VertebralHeights
-from spinemorph.measure.lordosis import Lordosis
-from spinemorph.measure.slip import Slip
 from spinemorph.simulate.anatomy_source import load_anatomy
 from spinemorph.simulate.film import simulate_film
 from spinemorph.simulate.settings import Settings
 from spinemorph.simulate.truth import SimulatedFilm, TrueBody
-from spinemorph.types import Instance
+from spinemorph.types import Instance, PixelSpacing, Radiograph, Source
 
 
 @dataclass
@@ -60,7 +57,7 @@ class Tally:
             setattr(self, name, getattr(self, name) + value)
 
 
-def judge(film: SimulatedFilm, look: Look) -> Tally:
+def judge(film: SimulatedFilm, look: Look, *, with_measures: bool = True) -> Tally:
     """One film."""
     tally = Tally(films=1)
     reference = [b for b in film.truth.bodies if b.level in (*LUMBAR, "S1") and not b.replaced]
@@ -104,7 +101,7 @@ def judge(film: SimulatedFilm, look: Look) -> Tally:
             )
             inverse = np.linalg.inv(found[level].covariance[:ends])
             tally.scaled.extend(np.einsum("ni,nij,nj->n", away, inverse, away))
-    if look.numbered:
+    if look.numbered and with_measures:
         tally.measures = measured(film, look)
     if {"L1", "S1"} <= set(found) & set(truth):
         values = [
@@ -122,14 +119,15 @@ def measured(film: SimulatedFilm, look: Look) -> list[tuple[str, float, float]]:
     """Every measurement that has a true value: its error and half the width of its interval."""
     shown = {body.level for body in film.truth.bodies if not body.replaced}
     true = {(name, levels): value for name, levels, value in film.truth.measurements}
+    spacing = PixelSpacing(film.truth.spacing_mm, film.truth.spacing_mm, "user")
+    radiograph = Radiograph(film.pixels, Source("film", ""), spacing)
+    provided = {"landmarks": look.landmarks, "mask_shapes": look.shapes}
     found = []
-    for postprocessor in (Lordosis(), DiscSpaces(), VertebralHeights(), Slip()):
-        findings = postprocessor.process(None, look.spine, {"landmarks": look.landmarks})
-        for item in findings.measurements:
-            value = true.get((item.name, item.levels))
-            if value is not None and item.value is not None and set(item.levels) <= shown:
-                low, high = item.interval95
-                found.append((item.name, item.value - value, (high - low) / 2))
+    for item in all_measures(radiograph, look.spine, provided, ("endplates",))[0]:
+        value = None if item.site else true.get((item.name, item.levels))
+        if value is not None and item.value is not None and set(item.levels) <= shown:
+            low, high = item.interval95
+            found.append((item.name, item.value - value, (high - low) / 2))
     return found
 
 
@@ -193,24 +191,8 @@ def print_measures(total: Tally) -> None:
         )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--anatomy", type=Path)
-    parser.add_argument("--settings", type=Path)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--films", type=int, default=1000)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
-    total = Tally()
-    with ProcessPoolExecutor(options.workers) as pool:
-        for tally in pool.map(run, jobs(options)):
-            total.add(tally)
-    settings = load(options.settings)
-    print(
-        f"settings sha256 {settings.digest()[:16]}; "
-        f"seeds {options.first} to {options.first + options.films - 1}"
-    )
+def print_tally(total: Tally) -> None:
+    """Recognition, numbering, overlap and corners."""
     print(f"lateral films: {total.films}; called not lateral lumbar: {total.not_lateral}")
     print(f"films on which no body from L1 to S1 can be seen (not judged): {total.blank}")
     print(f"recognition: {share(total.recognized, total.films - total.blank)}")
@@ -237,12 +219,38 @@ def main() -> int:
             f"lordosis: mean absolute error {np.mean(total.angles):.2f} degrees, "
             f"median {np.median(total.angles):.2f}"
         )
-    print_measures(total)
+
+
+def print_scaled(total: Tally) -> None:
+    """Whether the covariance of corners fits their errors."""
     scaled = np.array(total.scaled)
     print(
         f"corner variance factor for a median of chi-square(2): {np.median(scaled) / 1.386:.2f}; "
         f"inside 95 %: {100 * np.mean(scaled < 5.99):.1f} %"
     )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--anatomy", type=Path)
+    parser.add_argument("--settings", type=Path)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--films", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    total = Tally()
+    with ProcessPoolExecutor(options.workers) as pool:
+        for tally in pool.map(run, jobs(options)):
+            total.add(tally)
+    settings = load(options.settings)
+    print(
+        f"settings sha256 {settings.digest()[:16]}; "
+        f"seeds {options.first} to {options.first + options.films - 1}"
+    )
+    print_tally(total)
+    print_measures(total)
+    print_scaled(total)
     return 0
 
 

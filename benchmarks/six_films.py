@@ -14,9 +14,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from looking import LUMBAR, Looker, height, lordosis
+from looking import LUMBAR, Look, Looker, height, lordosis
+from measuring import all_measures
+
+from spinemorph.anatomy import LEVELS_UPWARD
+from spinemorph.measure.landmarks import DRAWS, BodyLandmarks, Landmarks
+from spinemorph.types import LabeledSpine, Radiograph, Source
 
 FILMS = Path(__file__).parents[1] / "../shared/films"
+#: Grades and indices with a bound tell nothing of an interval.
+GRADED = ("slip_grade", "genant_grade")
 KEYS = ("sa", "sp", "ia", "ip")
 
 
@@ -53,6 +60,53 @@ def changed(
     return np.ascontiguousarray(image, np.float32), affine
 
 
+def read_values(
+    reference: dict[str, np.ndarray], facing: str | None
+) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Every measure that needs corners only, from the readers' mean corners; no lengths, no scale."""
+    order = [level for level in LEVELS_UPWARD[::-1] if level in reference]
+    bodies = tuple(
+        BodyLandmarks(
+            level,
+            "sacrum" if level == "S1" else "lumbar",
+            1.0,
+            reference[level][np.isfinite(reference[level]).all(axis=1)],
+            reference[level],
+            np.zeros((4, 2, 2)),
+            np.full((2, 2), np.nan),
+            0.0,
+            np.tile(reference[level], (1 + DRAWS, 1, 1)),
+            np.full((1 + DRAWS, 2, 2), np.nan),
+        )
+        for level in order
+    )
+    given = {"landmarks": Landmarks(bodies, facing)}
+    spine = LabeledSpine(())
+    items = all_measures(blank_film(), spine, given, ("endplates", "osteophytes"))[0]
+    return {
+        (item.name, item.levels): item.value
+        for item in items
+        if item.value is not None and item.name not in GRADED
+    }
+
+
+def blank_film() -> Radiograph:
+    return Radiograph(np.zeros((2, 2), np.float32), Source("film", ""))
+
+
+def covered(look: Look, image: np.ndarray, read: dict) -> list[tuple[str, float, bool]]:
+    """Name, error and whether the interval holds the readers' value, of every measure of a film."""
+    provided = {"landmarks": look.landmarks, "mask_shapes": look.shapes}
+    film = Radiograph(image, Source("film", ""))
+    found = []
+    for item in all_measures(film, look.spine, provided, ("endplates",))[0]:
+        value = None if item.site else read.get((item.name, item.levels))
+        if value is not None and item.value is not None and item.interval95 is not None:
+            low, high = item.interval95
+            found.append((item.name, item.value - value, low <= value <= high))
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--weights", type=Path)
@@ -65,7 +119,7 @@ def main() -> int:
         print("skipped: ../shared/films is not here")
         return 0
     looker = Looker(options.weights)
-    body, endplate, angles, right, reported = [], [], [], 0, 0
+    body, endplate, angles, intervals, right, reported = [], [], [], [], 0, 0
     for name, record in json.loads((FILMS / "corners.json").read_text())["films"].items():
         reference = readings(record)
         image = (
@@ -89,6 +143,8 @@ def main() -> int:
             (endplate if level == "S1" else body).extend(error)
             middle = np.linalg.norm(found[level][:ends].mean(0) - corners[:ends].mean(0)) / unit
             good &= middle < 0.5
+        if look.numbered:
+            intervals += covered(look, image, read_values(reference, look.landmarks.facing))
         if "L1" in found and "S1" in found:
             here = lordosis(found["L1"], found["S1"]), lordosis(reference["L1"], reference["S1"])
             angles.append(abs(here[0] - here[1]))
@@ -112,6 +168,13 @@ def main() -> int:
         )
         print(
             f"lordosis: mean absolute difference {np.mean(angles):.1f} degrees over {len(angles)} films"
+        )
+    for name in dict.fromkeys(row[0] for row in intervals):
+        rows = [row for row in intervals if row[0] == name]
+        print(
+            f"  {name}: n {len(rows)}, mean absolute difference from the readers "
+            f"{np.mean([abs(row[1]) for row in rows]):.2f}, "
+            f"their value in the interval {100 * np.mean([row[2] for row in rows]):.0f} %"
         )
     return 0
 

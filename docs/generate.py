@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from spinemorph.cli import COMMANDS, cli
-from spinemorph.flags import FLAGS
+from spinemorph.flags import FLAGS, FORBIDDEN_WITHOUT_SCALE, FORBIDS
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py: change the source, not this page. -->"
@@ -47,6 +47,19 @@ def flags_page() -> str:
         "", "| code | words |", "|---|---|",
     ]  # fmt: skip
     lines += [f"| `{code}` | {words} |" for code, words in FLAGS.items()]
+    units = " and ".join(FORBIDDEN_WITHOUT_SCALE)
+    lines += [
+        "", "## What a flag forbids", "",
+        "Where one of these flags stands on a film, on a body or on a segment, the measures of it that fit",
+        "the pattern have no value, and the flag is their reason: for measures of plugins too. `*` is every",
+        f"measure that names a level. On a film without a scale no measure in {units} has a value",
+        "(`no_pixel_spacing`). All other flags stand beside the values and forbid nothing.",
+        "", "| flag | forbids |", "|---|---|",
+    ]  # fmt: skip
+    lines += [
+        f"| `{code}` | {', '.join(f'`{each}`' for each in names)} |"
+        for code, names in FORBIDS.items()
+    ]
     return "\n".join(lines) + "\n"
 
 

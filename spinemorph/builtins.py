@@ -22,6 +22,7 @@ from spinemorph.hookspecs import (
 
 #: The postprocessor value that carries contours, corners and endplates to the measurements.
 LANDMARKS: Final = "landmarks"
+MASK_SHAPES: Final = "mask_shapes"
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:
@@ -59,9 +60,11 @@ def spinemorph_labelers() -> list[LabelerPlugin]:
 
 @hookimpl
 def spinemorph_postprocessors() -> list[PostprocessorPlugin]:
-    def measure(name: str, summary: str, module: str, of: str) -> PostprocessorPlugin:
+    def measure(
+        name: str, summary: str, module: str, of: str, *provides: str
+    ) -> PostprocessorPlugin:
         create = _later(f"measure.{module}", of)
-        return PostprocessorPlugin(name, summary, API, create, needs=(LANDMARKS,))
+        return PostprocessorPlugin(name, summary, API, create, (LANDMARKS,), provides)
 
     return [
         PostprocessorPlugin(
@@ -69,13 +72,37 @@ def spinemorph_postprocessors() -> list[PostprocessorPlugin]:
             summary="Contours, endplates and corners of every body",
             api=API,
             create=_later("measure.endplates", "EndplatesAndCorners"),
-            provides=(LANDMARKS,),
+            provides=(LANDMARKS, MASK_SHAPES),
+        ),
+        PostprocessorPlugin(
+            name="quality",
+            summary="What the film shows of the column, and what that forbids",
+            api=API,
+            create=_later("measure.quality", "FilmQuality"),
+            needs=(LANDMARKS,),
+            provides=("level_flags",),
         ),
         measure("lordosis", "Lordosis, its distribution, sacral slope", "lordosis", "Lordosis"),
         measure("pelvis", "Pelvic incidence and tilt, L1 pelvic angle", "pelvis", "Pelvis"),
-        measure("discs", "Heights and indices of the disc spaces", "discs", "DiscSpaces"),
+        measure(
+            "discs",
+            "Area, heights and indices of disc spaces",
+            "discs",
+            "DiscSpaces",
+            "disc_spaces",
+        ),
         measure("heights", "Heights and depths of the bodies", "heights", "VertebralHeights"),
         measure("implants", "Cages, screws and rods against the bodies", "implants", "Implants"),
+        measure(
+            "vertebral_shape", "Lost height and grade of deformity", "deformity", "VertebralShape"
+        ),
+        PostprocessorPlugin(
+            name="osteophytes",
+            summary="Area, reach and grade of osteophytes at every corner",
+            api=API,
+            create=_later("measure.osteophytes", "Osteophytes"),
+            needs=(LANDMARKS, MASK_SHAPES),
+        ),
         measure("slip", "Slip of a body on the one below", "slip", "Slip"),
     ]
 

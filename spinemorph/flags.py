@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Final
 
 FLAGS: Final[dict[str, str]] = {
@@ -15,6 +17,8 @@ FLAGS: Final[dict[str, str]] = {
     # view and facing
     "not_lateral_lumbar": "This does not look like a lateral film of the lumbar spine: nothing was measured.",
     "no_bodies": "No vertebral body was found.",
+    "view_disagrees": "The header says that this is a frontal view.",
+    "view_unchecked": "This model does not tell whether the film is a lateral lumbar one.",
     "facing_disagrees": "The side the patient faces on the film disagrees with the header.",
     "facing_unknown": "The side the patient faces could not be determined.",
     "polarity_inverted": "The film was shown with dark bone and has been inverted.",
@@ -34,6 +38,16 @@ FLAGS: Final[dict[str, str]] = {
     "double_contour": "The body is rotated: its endplates show twice and the mid-line is used.",
     "cut_by_edge": "The body reaches the edge of the picture.",
     "low_score": "The body is weakly seen.",
+    "column_incomplete": "Not every body from L1 to S1 was found on the film.",
+    "column_cut": "The edge of the picture cuts through the column.",
+    # what the film shows of the column
+    "washed_out": "Much of the column is burnt out: black or white without detail.",
+    "low_contrast": "The column hardly stands out: bone and soft tissue look alike.",
+    "blurred": "The edges of the bodies are blurred.",
+    "oblique_projection": "The spine is rotated against the beam: most endplates show twice.",
+    # implants
+    "implants_present": "There are implants on the film.",
+    "fused_segment": "Implants hold this segment: its disc is no longer a disc that narrows.",
     # measurement
     "vertical_untrusted": "The vertical of the image is not known: slope against the horizontal is uncertain.",
     "implausible": "The value is outside what is anatomically possible and was withheld.",
@@ -45,6 +59,8 @@ FLAGS: Final[dict[str, str]] = {
     "no_femoral_heads": "The femoral heads are not known: give their centres to get pelvic incidence and tilt.",
     "femoral_heads_given": "The centres of the femoral heads were given by hand.",
     "one_femoral_head": "Only one femoral head is known: it stands for the hip axis.",
+    "no_normal_shape": "No published normal shape of this level is known.",
+    "no_sound_neighbour": "There is no undeformed body beside this one to compare it with.",
     "lordosis_too_small": "There is too little lordosis to say how it is distributed.",
     "uncorrected_angle": "This value is not corrected for the angle of the segment.",
     "no_mid_plane": "The mid-plane of S1 is not known, and this measure needs it.",
@@ -82,3 +98,25 @@ FLAGS: Final[dict[str, str]] = {
     "not_measured": "This was measured on one of the films only.",
     "no_millimetre_class": "No class in millimetres: the scale is not that of the patient.",
 }
+
+#: The one place that says what a flag forbids. The flag stands on the film, a body or a segment; a measure
+#: that depends on it and whose name fits a pattern has no value, and the flag is its reason. ``*``: every
+#: measure that names a level. The first flag in this order is the reason.
+FORBIDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "no_sacrum": ("*",),
+    "numbering_uncertain": ("*",),
+    "facing_unknown": ("*",),
+    "implant_hides": ("vertebral_height_middle", "disc_area", "genant_*", "osteophyte_*"),
+    "fused_segment": ("disc_narrowing_*",),
+    "cut_by_edge": ("disc_area", "osteophyte_*", "genant_*"),
+    "oblique_projection": ("disc_area",),
+    "washed_out": ("osteophyte_*",),
+    "blurred": ("osteophyte_*",),
+}
+#: Units that need a scale: on a film without one no measure has them.
+FORBIDDEN_WITHOUT_SCALE: Final = ("mm", "mm2")
+
+
+def forbids(flag: str, name: str) -> bool:
+    """Whether a measure of that name has no value where ``flag`` stands."""
+    return any(fnmatchcase(name, pattern) for pattern in FORBIDS.get(flag, ()))

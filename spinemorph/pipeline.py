@@ -34,7 +34,9 @@ from spinemorph.types import (
     Region,
     Segmentation,
     Study,
+    Vertebra,
 )
+from spinemorph.withhold import LevelFlags, withheld
 
 #: Below this belief in a lateral lumbar film nothing is measured.
 LATERAL_LUMBAR = 0.5
@@ -59,9 +61,9 @@ class Options:
     facing: Literal["auto", "left", "right"] = "auto"
     contrast: Literal["none", "equalize"] = "none"
     formats: tuple[str, ...] = ("pdf", "json", "csv", "png")
+    femoral_heads: tuple[tuple[float, float], ...] | None = None
     language: str = "en"
     page: str = "a4"
-    femoral_heads: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,15 +113,20 @@ class Pipeline:
         """The study of a film that is already in memory."""
         prepared = prepare(radiograph, contrast=self.options.contrast)
         segmentation = self._segment(prepared)
-        if segmentation.lateral_lumbar is not None and segmentation.lateral_lumbar < LATERAL_LUMBAR:
+        if segmentation.lateral_lumbar is None:
+            segmentation = replace(segmentation, flags=(*segmentation.flags, "view_unchecked"))
+        elif segmentation.lateral_lumbar < LATERAL_LUMBAR:
             nothing = LabeledSpine((), flags=segmentation.flags)
             return self._study(radiograph, nothing, Findings(flags=(NOT_LATERAL,)))
         spine = self._label(prepared, segmentation)
         findings = self._measure(prepared, spine)
-        if UNCERTAIN in spine.flags:
-            withheld = tuple(_withheld(item) for item in findings.measurements)
-            findings = replace(findings, measurements=withheld)
-        return self._study(radiograph, spine, findings)
+        allowed = withheld(
+            findings.measurements,
+            (*radiograph.flags, *spine.flags, *findings.flags),
+            findings.provided.get("level_flags", {}),
+            scaled=radiograph.spacing is not None,
+        )
+        return self._study(radiograph, spine, replace(findings, measurements=allowed))
 
     def _segment(self, radiograph: Radiograph) -> Segmentation:
         found = checked_segmentation(
@@ -196,7 +203,8 @@ class Pipeline:
         every = dict.fromkeys((*radiograph.flags, *spine.flags, *findings.flags))
         landmarks = findings.provided.get("landmarks")
         bodies = () if landmarks is None else landmarks.bodies
-        vertebrae = tuple(body.vertebra() for body in bodies)
+        level_flags = findings.provided.get("level_flags", {})
+        vertebrae = tuple(_vertebra(body, level_flags) for body in bodies)
         image = ImageInfo(
             radiograph.rows, radiograph.columns, spine.facing, radiograph.spacing, radiograph.aspect
         )
@@ -316,8 +324,8 @@ def _facing(found: Segmentation, side: Facing | None, facing: Facing) -> Segment
     return replace(found, instances=tuple(turned), facing=facing)
 
 
-def _withheld(item: Measurement) -> Measurement:
-    """The measurement without what depends on a level that may be wrong."""
-    if not item.levels or item.value is None:
-        return item
-    return replace(item, value=None, label=None, interval95=None, reason=UNCERTAIN)
+def _vertebra(body: Any, level_flags: LevelFlags) -> Vertebra:
+    """The body as the study keeps it, with what quality control says of its level."""
+    found: Vertebra = body.vertebra()
+    own = () if found.level is None else level_flags.get((found.level,), ())
+    return replace(found, flags=tuple(dict.fromkeys((*found.flags, *own))))

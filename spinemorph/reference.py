@@ -126,3 +126,19 @@ def _fits(row: Mapping[str, Any], sex: str | None, age: float | None, scale: str
     if "ages" in row and age is not None and not row["ages"][0] <= age <= row["ages"][1]:
         return False
     return "scales" not in row or scale in row["scales"]
+
+
+@lru_cache(maxsize=64)
+def normal_wedge(level: str, sex: str | None = None) -> float | None:
+    """Published mean wedge of a body in degrees, positive when lower in front; None where none was read.
+
+    ``sex`` as in the header (M, F); the mean of both where it is anything else.
+    """
+    means = {
+        row["sex"]: float(row["mean"])
+        for row in reference_data()["normal_wedge"]
+        if row["level"] == level
+    }
+    if not means:
+        return None
+    return means[sex] if sex in means else sum(means.values()) / len(means)

@@ -10,8 +10,8 @@ import spinemorph
 
 ROOT = Path(spinemorph.__file__).parent
 
-#: What any module may import. ``chain``, ``rim``, ``contract`` and ``motion`` are geometry and rules on
-#: the types.
+#: What any module may import. ``chain``, ``rim``, ``contract``, ``motion`` and ``withhold`` are geometry
+#: and rules on the types.
 SHARED = {
     "anatomy",
     "chain",
@@ -23,6 +23,7 @@ SHARED = {
     "reference",
     "rim",
     "types",
+    "withhold",
 }
 #: Edges beyond the shared ones; a stage that is not named here has none.
 ALLOWED = {

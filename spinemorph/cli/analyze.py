@@ -11,6 +11,7 @@ import click
 
 from spinemorph.cli import NOTHING_DONE, OK, SOME_FAILED
 from spinemorph.cli.batch import Outcome, run_batch
+from spinemorph.cli.cohort import sum_up, summary_of
 from spinemorph.cli.keeping import keeper
 from spinemorph.cli.naming import study_names
 from spinemorph.cli.store_options import key_option
@@ -173,10 +174,15 @@ def analyze(
         raise UsageError(f"--femoral-heads belongs to one film, and there are {len(films)}")
     names = study_names(films.values())
     jobs = [(path, output / name) for path, name in names.items()]
+    options = Options(**choices)
+    cohort = summary_of(jobs)
     kept = keeper(place, pseudonymize=pseudonymize, key_file=key_file, reanalyze=reanalyze)
     with nullcontext() if kept is None else closing(kept):
         if jobs:
-            outcomes = run_batch(jobs, Options(**choices), kept) + outcomes
+            more = run_batch(jobs, options, kept, cohort=cohort, whole=as_json)
+            outcomes = more + outcomes
+    if cohort is not None:
+        outcomes += sum_up(cohort, outcomes, output, options)
     if as_json:
         click.echo(
             json.dumps([outcome.as_dict() for outcome in outcomes], allow_nan=False, indent=1)

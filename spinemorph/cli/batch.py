@@ -5,9 +5,11 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from spinemorph.errors import SpinemorphError
 from spinemorph.pipeline import Analysis, Options, Pipeline
@@ -16,6 +18,7 @@ from spinemorph.types import Study
 
 if TYPE_CHECKING:
     from spinemorph.cli.keeping import Keeper
+    from spinemorph.report.cohort import Cohort
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +50,29 @@ class Outcome:
 
 
 def run_batch(
-    jobs: Sequence[tuple[Path, Path]], options: Options, keeper: Keeper | None = None
+    jobs: Sequence[tuple[Path, Path]],
+    options: Options,
+    keeper: Keeper | None = None,
+    *,
+    cohort: Cohort | None = None,
+    whole: bool = True,
 ) -> list[Outcome]:
     """Analyse every (film, result folder); a film that fails is an outcome with its fault.
 
     ``keeper`` leaves out films that its store knows, and keeps the results of the others. At most
-    one analysed film waits to be written, so memory does not grow with the batch.
+    one analysed film waits to be written, so memory does not grow with the batch. ``cohort`` gets
+    every study that was written. Not ``whole``: outcomes keep of a study only what the table on
+    the screen shows.
     """
+
+    def finish(path: Path, folder: Path, study: Study, future: Future[Any]) -> Outcome:
+        outcome = _finished(path, folder, study, future)
+        if outcome.study is None:
+            return outcome
+        if cohort is not None:
+            cohort.add(study, folder.name)
+        return outcome if whole else replace(outcome, study=_slim(study))
+
     from rich.console import Console
     from rich.progress import track
 
@@ -76,11 +95,11 @@ def run_batch(
                 outcomes.append(_failed(path, fault))
                 continue
             if waiting is not None:
-                outcomes.append(_finished(*waiting))
+                outcomes.append(finish(*waiting))
             future = writer.submit(_write, pipeline, keeper, path, analysis, folder)
             waiting = path, folder, analysis.study, future
         if waiting is not None:
-            outcomes.append(_finished(*waiting))
+            outcomes.append(finish(*waiting))
     place = {path: index for index, (path, _) in enumerate(jobs)}
     return sorted(outcomes, key=lambda outcome: place[outcome.path])
 
@@ -99,6 +118,20 @@ def _finished(path: Path, folder: Path, study: Study, future: Future[Any]) -> Ou
     except Exception as fault:  # noqa: BLE001  one film never stops the others
         return _failed(path, fault)
     return Outcome(path, folder, study, None)
+
+
+def _slim(study: Study) -> Study:
+    """The study without contours, and of its measurements the lordosis alone."""
+    lordosis = study.find("lumbar_lordosis")
+    nothing = np.empty((0, 2))
+    return replace(
+        study,
+        vertebrae=tuple(
+            replace(body, contour=nothing, corner_covariance=None) for body in study.vertebrae
+        ),
+        implants=(),
+        measurements=() if lordosis is None else (lordosis,),
+    )
 
 
 def _failed(path: Path, fault: Exception) -> Outcome:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10))}
+#: Files that a batch writes beside the folders.
+_OURS = {"cohort.csv", "cohort.pdf"}
 LONGEST = 80
 
 
@@ -16,7 +18,7 @@ def safe_stem(path: Path) -> str:
     """The file's stem with only letters, digits, dot, dash and underscore."""
     plain = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._-")[:LONGEST]
-    if not name or name.lower().split(".")[0] in _RESERVED:
+    if not name or name.lower() in _OURS or name.lower().split(".")[0] in _RESERVED:
         name = f"film_{name}".rstrip("_")
     return name
 

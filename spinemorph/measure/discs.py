@@ -33,8 +33,8 @@ POSTERIOR: Final = Quantity(
 AREA: Final = Quantity(
     "disc_area",
     "mm2",
-    "between the contours of the two bodies (at S1: its endplate line), inside the lines that join "
-    "the facing rim corners",
+    "between the contours of the two bodies, moved onto their corners and middles (at S1: the curve "
+    "through these), inside the lines that join the facing rim corners",
     (1.0, 1500.0),
     1,
 )
@@ -138,6 +138,7 @@ def _region(marks: Landmarks, upper: str, lower: str) -> FloatArray | None:
         marks.corners(lower)[0],
         contours[0],
         None if lower == "S1" else contours[1],
+        (marks.middles(upper)[0, 1], marks.middles(lower)[0, 0]),
     )
 
 

@@ -8,38 +8,44 @@ from typing import Any, Final
 import numpy as np
 
 from spinemorph.hookspecs import Findings
-from spinemorph.measure.landmarks import SEED, BodyLandmarks, Landmarks, draw
-from spinemorph.measure.mask_corners import mask_corners
+from spinemorph.measure.landmarks import DRAWS, SEED, BodyLandmarks, Landmarks, Route, draw
+from spinemorph.measure.mask_corners import MaskShape, mask_shape
 from spinemorph.measure.outline import contour_of
 from spinemorph.types import FloatArray, Instance, LabeledSpine, LabeledVertebra, Radiograph
 
 #: Standard deviation of a corner of a model that gives none, as part of the body's height: readers differ
 #: by 2.3 % in the median (1.4 % for one of them along an axis); a model is given twice that.
 MODEL_CORNER_SD: Final = 0.028
-#: Standard deviation of the middle of an endplate on a contour, as part of the height.
-MIDDLE_SD: Final = 0.02
 #: A corner less certain than this part of the height is flagged.
 UNCERTAIN_SD: Final = 0.15
 
 
 class EndplatesAndCorners:
-    """Corners of the model where it gives them, else by morphology from the mask."""
+    """Corners of the model where it gives them, else by morphology from the mask; the rest from the mask."""
 
     def process(
         self, radiograph: Radiograph, spine: LabeledSpine, provided: Mapping[str, Any]
     ) -> Findings:
-        """Provides ``landmarks``; measures nothing itself."""
+        """Provides ``landmarks``, and ``mask_shapes``: what the mask of each body in the spine tells
+        (a tuple of :class:`spinemorph.measure.mask_corners.MaskShape`); measures nothing itself.
+        """
         del provided
-        ups = _ups(spine, radiograph.aspect)
+        aspect = radiograph.aspect
+        ups = _ups(spine, aspect)
         generator = np.random.default_rng(SEED)
+        shapes = []
+        for body, up in zip(spine.vertebrae, ups, strict=True):
+            right = np.array([-up[1], up[0]])  # to the right of the image when up is up
+            forward = -right if spine.facing == "left" else right
+            shapes.append(mask_shape(body.instance, up, forward, aspect))
         bodies = tuple(
-            _landmarks(body, radiograph, spine, up, generator)
-            for body, up in zip(spine.vertebrae, ups, strict=True)
+            _landmarks(body, radiograph, shape, generator)
+            for body, shape in zip(spine.vertebrae, shapes, strict=True)
         )
         landmarks = Landmarks(
             bodies, spine.facing, radiograph.aspect, radiograph.spacing, radiograph.flags
         )
-        return Findings(provided={"landmarks": landmarks})
+        return Findings(provided={"landmarks": landmarks, "mask_shapes": tuple(shapes)})
 
 
 def _ups(spine: LabeledSpine, aspect: float) -> list[FloatArray]:
@@ -56,21 +62,21 @@ def _ups(spine: LabeledSpine, aspect: float) -> list[FloatArray]:
 
 
 def _middle(instance: Instance) -> FloatArray:
-    rows, columns = np.nonzero(instance.mask)
-    return np.array([columns.mean() + instance.box.left, rows.mean() + instance.box.top])
+    counts = [instance.mask.sum(axis=axis) for axis in (0, 1)]
+    x, y = (float(own @ np.arange(len(own))) / max(int(own.sum()), 1) for own in counts)
+    return np.array([x + instance.box.left, y + instance.box.top])
 
 
 def _landmarks(
     body: LabeledVertebra,
     radiograph: Radiograph,
-    spine: LabeledSpine,
-    up: FloatArray,
+    shape: MaskShape,
     generator: np.random.Generator,
 ) -> BodyLandmarks:
-    instance = body.instance
+    instance, aspect = body.instance, radiograph.aspect
     contour = contour_of(instance)
-    corners, covariance = _corners(instance, spine, up, radiograph.aspect)
-    height = _height(corners, radiograph.aspect)
+    corners, covariance, route = _corners(instance, shape, aspect)
+    height = _height(corners, aspect)
     flags = list(body.flags)
     known = np.isfinite(corners).all(axis=1)
     spread = np.sqrt(np.trace(np.nan_to_num(covariance), axis1=1, axis2=2) / 2)
@@ -78,9 +84,10 @@ def _landmarks(
         flags.append("corner_uncertain")
     if _touches_edge(instance, radiograph):
         flags.append("cut_by_edge")
-    middles = _middles(contour, corners, radiograph.aspect, instance.category == "sacrum")
-    middle_sd = MIDDLE_SD * height
-    middle_covariance = np.tile(np.eye(2) * middle_sd**2, (2, 1, 1))
+    drawn = draw(corners, covariance, generator)
+    half = generator.standard_normal((DRAWS // 2, 2)) * shape.sunk_sd
+    depths = shape.sunk + np.concatenate([np.zeros((1, 2)), half, -half])
+    middles = _middles(drawn, depths, contour.mean(axis=0), aspect)
     return BodyLandmarks(
         body.level,
         instance.category,
@@ -88,29 +95,28 @@ def _landmarks(
         contour,
         corners,
         covariance,
+        middles[0],
+        float(np.nanmean(shape.sunk_sd)),
+        drawn,
         middles,
-        middle_sd,
-        draw(corners, covariance, generator),
-        draw(middles, middle_covariance, generator),
         tuple(dict.fromkeys(flags)),
+        route,
     )
 
 
 def _corners(
-    instance: Instance, spine: LabeledSpine, up: FloatArray, aspect: float
-) -> tuple[FloatArray, FloatArray]:
-    """Corners (4, 2) and covariance (4, 2, 2) in pixels; NaN where unknown."""
+    instance: Instance, shape: MaskShape, aspect: float
+) -> tuple[FloatArray, FloatArray, Route]:
+    """Corners (4, 2) and covariance (4, 2, 2) in pixels, NaN where unknown, and where they come from."""
     if instance.corners is None or not np.isfinite(instance.corners[:2]).all():
-        right = np.array([-up[1], up[0]])  # to the right of the image when up is up
-        forward = -right if spine.facing == "left" else right
-        return mask_corners(instance, up, forward, aspect)
+        return shape.corners, shape.covariance, "masks"
     corners = np.array(instance.corners)
     if instance.covariance is not None:
-        return corners, np.array(instance.covariance)
+        return corners, np.array(instance.covariance), "model"
     sd = MODEL_CORNER_SD * _height(corners, aspect)
     covariance = np.tile(np.diag([1.0, 1 / aspect**2]) * sd**2, (4, 1, 1))
     covariance[~np.isfinite(corners).all(axis=1)] = np.nan
-    return corners, covariance
+    return corners, covariance, "given"
 
 
 def _height(corners: FloatArray, aspect: float) -> float:
@@ -132,40 +138,22 @@ def _touches_edge(instance: Instance, radiograph: Radiograph) -> bool:
     )
 
 
-def _middles(contour: FloatArray, corners: FloatArray, aspect: float, sacrum: bool) -> FloatArray:
-    """Middle of the superior and the inferior endplate, (2, 2).
+def _middles(
+    corners: FloatArray, depths: FloatArray, centre: FloatArray, aspect: float
+) -> FloatArray:
+    """Middles (n, 2, 2) of the superior and the inferior endplate for corners (n, 4, 2).
 
-    The middle of the line between the corners, moved by as much as the contour sinks in between:
-    its distance from the line at the middle less that near both ends, so that a contour that runs
-    a little outside the line throughout does not count. The contour of S1 is hidden by the alae: there
-    the middle of the line stands.
+    The middle of the line between the corners, moved inward, toward ``centre`` (2,), by ``depths`` (n, 2)
+    in square pixels: what the outline tells of how far the endplate sinks.
     """
     square = np.array([1.0, aspect])
-    points, ends = contour * square, corners * square
-    middles = np.full((2, 2), np.nan)
+    ends = corners * square
+    plates = []
     for k in (0, 1):
-        a, b = ends[2 * k], ends[2 * k + 1]
-        if not np.isfinite([a, b]).all():
-            continue
-        length = max(float(np.linalg.norm(a - b)), 1e-9)
-        along = (a - b) / length
-        normal = np.array([-along[1], along[0]])
-        middle = (a + b) / 2
-        away = 0.0
-        if not sacrum:
-            local = (points - middle) @ np.stack([along, normal], axis=1)
-            local = local[np.abs(local[:, 1]) < 0.45 * length]
-            at = [_off_line(local, part * length, 0.05 * length) for part in (0.0, -0.33, 0.33)]
-            if np.isfinite(at).all():
-                away = at[0] - (at[1] + at[2]) / 2
-        middles[k] = (middle + normal * away) / square
-    return middles
-
-
-def _off_line(local: FloatArray, x: float, reach: float) -> float:
-    """Mean distance from the line of the contour points nearest to it around ``x``; NaN without any."""
-    near = local[np.abs(local[:, 0] - x) < reach, 1]
-    if len(near) == 0:
-        return float("nan")
-    side = near[np.abs(near - near[np.argmin(np.abs(near))]) < 2 * reach]
-    return float(side.mean())
+        a, b = ends[:, 2 * k], ends[:, 2 * k + 1]
+        middle, along = (a + b) / 2, a - b
+        length = np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+        inward = np.stack([-along[:, 1], along[:, 0]], axis=1) / length
+        side = np.sign(inward[0] @ (centre * square - middle[0]))
+        plates.append((middle + side * inward * depths[:, k, None]) / square)
+    return np.stack(plates, axis=1)

@@ -105,13 +105,11 @@ class Implants:
 
 
 def mask_points(marks: Landmarks, instance: Instance) -> FloatArray:
-    """Pixels of a mask in anatomical axes, (n, 2); at most about 4,000 of them."""
-    rows, columns = np.nonzero(instance.mask)
-    step = max(len(rows) // 4000, 1)
-    pixels = np.stack(
-        [columns[::step] + instance.box.left, rows[::step] + instance.box.top], axis=1
-    )
-    return marks.to_anatomical(pixels.astype(np.float64))
+    """Pixels of a mask in anatomical axes, (n, 2); every few where there are many."""
+    step = max(int(np.sqrt(np.count_nonzero(instance.mask) / 4000)), 1)
+    rows, columns = np.nonzero(instance.mask[::step, ::step])
+    pixels = np.stack([columns, rows], axis=1) * float(step) + [instance.box.left, instance.box.top]
+    return marks.to_anatomical(pixels)
 
 
 def _cage(marks: Landmarks, implant: LabeledImplant) -> list[Measurement]:

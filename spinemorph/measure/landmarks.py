@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from spinemorph.types import Facing, FloatArray, PixelSpacing, Vertebra, frozen_
 #: estimated from 200 draws is 5 %.
 DRAWS: Final = 200
 SEED: Final = 20210219
+#: Where corners come from: a model that says how certain it is, a mask, or a model that gives them only.
+Route = Literal["model", "masks", "given"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +28,9 @@ class BodyLandmarks:
     """Landmarks of one body in pixels of the original image; NaN where unknown.
 
     ``contour`` (n, 2); ``corners`` (4, 2) in the order of :data:`spinemorph.anatomy.CORNERS`, with
-    ``covariance`` (4, 2, 2) in square pixels; ``middles`` (2, 2): where the superior and the
-    inferior endplate of the contour meet the perpendicular through the middle of the line
-    between the endplate's corners, each with the isotropic standard deviation ``middle_sd`` (px).
+    ``covariance`` (4, 2, 2) in square pixels; ``middles`` (2, 2): where the mid-line of the superior
+    and of the inferior endplate meets the perpendicular through the middle of the line between the
+    endplate's corners; ``middle_sd``: of how far they lie off that line (px).
     ``corner_draws`` (1 + DRAWS, 4, 2) and ``middle_draws`` (1 + DRAWS, 2, 2): row 0 is the estimate.
     """
 
@@ -43,6 +45,7 @@ class BodyLandmarks:
     corner_draws: FloatArray
     middle_draws: FloatArray
     flags: tuple[str, ...] = ()
+    route: Route = "given"
 
     def __post_init__(self) -> None:
         for name, shape in (
@@ -109,6 +112,11 @@ class Landmarks:
         """The body of that level, or None."""
         index = self._by_level.get(level)
         return None if index is None else self.bodies[index]
+
+    def route(self, levels: tuple[str, ...]) -> Route:
+        """Where the corners of these levels come from; masks where any of them does."""
+        routes = {body.route for level in levels if (body := self.at(level)) is not None}
+        return "masks" if "masks" in routes else "given" if "given" in routes else "model"
 
     def levels(self) -> tuple[str, ...]:
         """The levels that were found, from above downward."""

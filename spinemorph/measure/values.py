@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spinemorph.measure.intervals import factor
 from spinemorph.measure.landmarks import Landmarks
 from spinemorph.types import FloatArray, Measurement
 
@@ -58,7 +59,7 @@ class Quantity:
         spread = draws[1:][np.isfinite(draws[1:])]
         interval = None
         if len(spread) >= 20:
-            half = 1.96 * float(spread.std())
+            half = 1.96 * float(spread.std()) * factor(self.name, landmarks.route(levels))
             interval = round(value - half, self.digits + 1), round(value + half, self.digits + 1)
         return Measurement(
             self.name,

@@ -28,7 +28,7 @@ from spinemorph.report.values import Reasons
 from spinemorph.types import Radiograph, Study
 
 #: Relative widths of the fields of the patient line.
-PATIENT_WIDTHS: Final = (1.3, 2.1, 1.5, 0.8, 1.1, 1.2)
+PATIENT_WIDTHS: Final = (1.3, 2.1, 1.5, 1.0, 1.1, 1.1)
 #: Width of the film on the first page in points; heights above and below the film.
 FILM_WIDTH: Final = 304.0
 HEAD, LEGEND, FOOT = 57.0, 24.0, 24.0
@@ -52,7 +52,9 @@ def report_content(
     segments = tables.segment_grid(study, tables.SEGMENT_COLUMNS, reasons)
     bodies = tables.body_grid(study, reasons)
     more = tables.segment_grid(study, tables.SEGMENT_COLUMNS_MORE, reasons)
-    others = tables.other_rows(study, reasons)
+    others = tables.other_rows(study, reasons) if valued else []
+    if not valued:
+        short, segments, bodies, more = (_none(each) for each in (short, segments, bodies, more))
     pictures = segment_pictures(study, radiograph, words) if segments.rows else {}
     return {
         **frame_content(study, words, page),
@@ -67,7 +69,7 @@ def report_content(
                 for kind, text, notable in (finding_rows(study, words) if valued else ())
             ],
         },
-        "short": grid_content(short if valued else _none(short), "segments", words),
+        "short": grid_content(short, "segments", words),
         "remarks": {
             "title": words("headings.flags"),
             "lines": remarks,
@@ -78,7 +80,7 @@ def report_content(
         "nothing": None if valued else _nothing(study, words, stopping),
         "notes": notes,
         "segments": {
-            **_segments(study, segments, pictures, words),
+            **_segments(segments, pictures, words),
             "picture_ratio": WIDTH / HEIGHT,
         },
         "bodies": grid_content(bodies, "bodies", words),
@@ -142,7 +144,7 @@ def grid_content(grid: Grid, heading: str, words: Words) -> dict[str, Any]:
     }
 
 
-def range_bar(row: KeyRow) -> str | None:
+def range_bar(row: KeyRow) -> svg.Drawing | None:
     """The published range as a band, the value and its interval over it, as SVG."""
     if row.range is None:
         return None
@@ -186,14 +188,13 @@ def _key(row: KeyRow) -> dict[str, Any]:
 
 
 def _segments(
-    study: Study,
     grid: Grid,
-    pictures: Mapping[tuple[str, ...], tuple[str, str]],
+    pictures: Mapping[tuple[str, ...], tuple[svg.Drawing, str]],
     words: Words,
 ) -> dict[str, Any]:
     content = grid_content(grid, "segments", words)
-    for row, pair in zip(content["rows"], tables.segments(study), strict=True):
-        found = pictures.get(pair)
+    for row in content["rows"]:
+        found = pictures.get(tuple(row["name"].split("/")))
         row["picture"] = None if found is None else {"svg": found[0], "alt": found[1]}
     return {
         **content,
@@ -219,14 +220,15 @@ def _nothing(study: Study, words: Words, stopping: Sequence[str]) -> dict[str, A
     reasons = dict.fromkeys(item.reason for item in study.measurements if item.reason)
     lines = [words.flag(code) for code in reasons]
     lines = [line for line in lines if line not in stopping]
-    return {"title": words("empty.nothing"), "why": words("empty.why"), "lines": lines}
+    title = words("empty.withheld" if study.measurements else "empty.nothing")
+    return {"title": title, "why": words("empty.why"), "lines": lines}
 
 
 def _sections(
     study: Study,
     words: Words,
     reasons: Reasons,
-    others: Sequence[tuple[str, str, str]],
+    others: Sequence[tuple[str, str]],
     remarks: Sequence[str],
 ) -> list[dict[str, Any]]:
     """The last page: what is left, what is missing and why, method, definitions, provenance."""
@@ -238,27 +240,39 @@ def _sections(
         words("method.picture"),
     ]
     definitions = [f"{name}: {text}." for name, text in tables.definition_rows(study, words)]
-    named = [(f"{name} ({where})" if where else name, shown) for name, where, shown in others]
-    sections: list[tuple[str, str, int, Sequence[Any]]] = [
-        ("flags_all", "lines", 0, remarks),
-        ("missing", "lines", 0, reasons.explained()),
-        ("others", "rows", 0, named),
-        ("basis", "lines", 0, basis_lines(study, words)),
-        ("method", "lines", 0, method),
-        ("provenance", "rows", 0, provenance_rows(study, words)),
-        ("definitions", "lines", 1, definitions),
-        ("ranges", "lines", 1, tables.range_rows(study, words)),
+    sections: list[tuple[str, str, Sequence[Any]]] = [
+        ("flags_all", "lines", remarks),
+        ("missing", "lines", reasons.explained()),
+        ("others", "rows", others),
+        ("basis", "lines", basis_lines(study, words)),
+        ("method", "lines", method),
+        ("definitions", "lines", definitions),
+        ("ranges", "lines", tables.range_rows(study, words)),
+        ("provenance", "rows", provenance_rows(study, words)),
     ]
-    return [
-        {
-            "title": words(f"headings.{name}"),
-            "column": column,
-            "rows": [list(item) for item in body] if kind == "rows" else [],
-            "lines": list(body) if kind == "lines" else [],
-        }
-        for name, kind, column, body in sections
-        if body
-    ]
+    filled = [0, 0]
+    shown = []
+    for name, kind, body in sections:
+        if not body:
+            continue
+        column = int(filled[1] < filled[0])
+        filled[column] += 3 + sum(_lines(item) for item in body)
+        shown.append(
+            {
+                "title": words(f"headings.{name}"),
+                "column": column,
+                "rows": [list(item) for item in body] if kind == "rows" else [],
+                "lines": list(body) if kind == "lines" else [],
+            }
+        )
+    return shown
+
+
+def _lines(item: str | Sequence[str]) -> int:
+    """About how many lines a text or a row takes in half a page."""
+    if isinstance(item, str):
+        return 1 + len(item) // 75
+    return 1 + max(len(item[0]) // 25, len(item[-1]) // 45)
 
 
 def _none(grid: Grid) -> Grid:

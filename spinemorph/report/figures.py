@@ -14,9 +14,9 @@ import numpy as np
 
 from spinemorph.report.catalogue import Words, load_words
 from spinemorph.report.preview import View
-from spinemorph.types import FloatArray, Measurement, Study, Vertebra
+from spinemorph.types import FloatArray, Measurement, Region, Study, Vertebra
 
-StrokeKind = Literal["contour", "superior", "inferior", "cobb", "implant"]
+StrokeKind = Literal["contour", "superior", "inferior", "cobb", "osteophyte", "implant"]
 
 #: Flags of a body whose outline is drawn dashed.
 POORLY_SEEN: Final = frozenset({"corner_uncertain", "low_score", "cut_by_edge"})
@@ -99,6 +99,9 @@ def draw(study: Study, film: View, words: Words | None = None) -> Drawing:
                 strokes.append(Stroke(line, kind))  # type: ignore[arg-type]
         corners.append(points[np.isfinite(points).all(axis=1)])
     areas = tuple(
+        Stroke(region.contour * aspect, "osteophyte", closed=True)
+        for region in regions(study, "osteophyte")
+    ) + tuple(
         Stroke(implant.contour * aspect, "implant", closed=True)
         for implant in study.implants
         if len(implant.contour) > 2
@@ -120,6 +123,11 @@ def draw(study: Study, film: View, words: Words | None = None) -> Drawing:
         angle,
         text,
     )
+
+
+def regions(study: Study, name: str) -> list[Region]:
+    """The regions of that name that postprocessors found."""
+    return [each for each in study.regions if each.name == name]
 
 
 def choose_view(drawing: Drawing, film: View, frame_aspect: float) -> View:

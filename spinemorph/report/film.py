@@ -30,7 +30,7 @@ class FilmFigure:
     ``legend``: colour (``#rrggbb``) and words of each kind of line that is drawn.
     """
 
-    svg: str
+    svg: svg.Drawing
     width: float
     height: float
     alt: str

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from spinemorph.report.catalogue import Words
-from spinemorph.report.tables import BODY_COLUMNS, SEGMENT_COLUMNS, SEGMENT_COLUMNS_MORE
+from spinemorph.report.tables import BODY_COLUMNS, SEGMENT_COLUMNS, SEGMENT_COLUMNS_MORE, worst
 from spinemorph.report.values import grade, known_range, mark, with_unit
 from spinemorph.types import Measurement, Study
 
 #: A backward slip is named from this percentage on, where its interval does not hold 0.
 LEAST_BACKWARD: Final = 5.0
+LOSSES: Final = ("height_loss_anterior", "height_loss_middle", "height_loss_posterior")
 
 
 def finding_rows(study: Study, words: Words) -> list[tuple[str, str, bool]]:
@@ -32,6 +33,7 @@ def _slips(study: Study, words: Words) -> tuple[str, str, bool] | None:
     if not grades:
         return None
     parts, missing = [], []
+    seen = {body.level for body in study.vertebrae}
     for item in grades:
         percent = study.find("slip_percent", item.levels)
         level = "/".join(item.levels)
@@ -42,9 +44,13 @@ def _slips(study: Study, words: Words) -> tuple[str, str, bool] | None:
             )
         elif percent is not None and _is_backward(percent):
             parts.append(words("findings.slip_back", level=level, percent=shown))
-        elif item.value is None and (percent is None or percent.value is None):
+        elif (percent is None or percent.value is None) and seen.issuperset(item.levels):
             missing.append(level)
-    return _row("slip", parts, missing, len(grades), words)
+    valued = any(
+        item.name in {"slip", "slip_percent"} and item.value is not None
+        for item in study.measurements
+    )
+    return _row("slip", parts, missing, words) if valued else None
 
 
 def _is_backward(percent: Measurement) -> bool:
@@ -63,33 +69,36 @@ def _graded(
     words: Words,
     name: str,
     kind: str,
-    say: Callable[[Measurement, Words], str],
+    say: Callable[[Study, Measurement, Words], str],
 ) -> tuple[str, str, bool] | None:
     """The worst grade of each level from 1 on."""
-    items = [item for item in study.measurements if item.name == name]
-    if not items:
+    levels = dict.fromkeys(item.levels for item in study.measurements if item.name == name)
+    found = [item for each in levels if (item := worst(study, name, each)) is not None]
+    if all(item.value is None for item in found):
         return None
-    worst: dict[tuple[str, ...], Measurement] = {}
-    for item in items:
-        if item.value is not None:
-            before = worst.get(item.levels)
-            if before is None or item.value > (before.value or 0):
-                worst[item.levels] = item
-    levels = dict.fromkeys(item.levels for item in items)
-    missing = ["/".join(each) for each in levels if each not in worst]
-    parts = [say(item, words) for item in worst.values() if (item.value or 0) >= 1]
-    return _row(kind, parts, missing, len(levels), words)
+    seen = {body.level for body in study.vertebrae}
+    missing = [
+        "/".join(item.levels)
+        for item in found
+        if item.value is None and seen.issuperset(item.levels)
+    ]
+    parts = [say(study, item, words) for item in found if (item.value or 0) >= 1]
+    return _row(kind, parts, missing, words)
 
 
-def _deformity(item: Measurement, words: Words) -> str:
+def _deformity(study: Study, item: Measurement, words: Words) -> str:
     level, shown = "/".join(item.levels), grade(item, words)
+    text = words("findings.deformity_value", level=level, grade=shown)
     if item.label and item.label != shown:
         kind = words.label(item.label)
-        return words("findings.deformity_type", level=level, type=kind, grade=shown)
-    return words("findings.deformity_value", level=level, grade=shown)
+        text = words("findings.deformity_type", level=level, type=kind, grade=shown)
+    losses = [study.find(name, item.levels) for name in LOSSES]
+    lost = max((loss.value for loss in losses if loss and loss.value is not None), default=None)
+    return text if lost is None else f"{text} ({with_unit(lost, '%', words, 0)})"
 
 
-def _osteophyte(item: Measurement, words: Words) -> str:
+def _osteophyte(study: Study, item: Measurement, words: Words) -> str:
+    del study
     return words(
         "findings.osteophytes_value", level="/".join(item.levels), grade=grade(item, words)
     )
@@ -111,7 +120,7 @@ def _outside(study: Study, words: Words) -> tuple[str, str, bool] | None:
     if not ranged:
         return None
     parts = [f"{name} {', '.join(levels)}" for name, levels in found.items()]
-    return _row("outside", parts, (), 1, words)
+    return _row("outside", parts, (), words)
 
 
 def _implants(study: Study, words: Words) -> tuple[str, str, bool] | None:
@@ -126,12 +135,9 @@ def _implants(study: Study, words: Words) -> tuple[str, str, bool] | None:
 
 
 def _row(
-    kind: str, parts: Iterable[str], missing: Iterable[str], count: int, words: Words
-) -> tuple[str, str, bool] | None:
-    """``parts``, or that there are none; None where nothing of ``count`` was graded at all."""
-    parts, missing = list(parts), list(missing)
-    if len(missing) == count:
-        return None
+    kind: str, parts: Sequence[str], missing: Sequence[str], words: Words
+) -> tuple[str, str, bool]:
+    """``parts``, or that there are none; then the levels of the film that were not graded."""
     text = "; ".join(parts) if parts else words(f"findings.{kind}_none")
     if missing:
         text += " (" + words("findings.partly", levels=", ".join(missing)) + ")"

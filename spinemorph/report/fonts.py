@@ -4,6 +4,7 @@ matplotlib ships, stand in for letters that it lacks. Found without importing ma
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from importlib.util import find_spec
@@ -16,8 +17,8 @@ from spinemorph.errors import ReportError
 FAMILIES: Final = ("Open Sans", "DejaVu Sans", "Last Resort High-Efficiency")
 REGULAR, BOLD = "OpenSans-Regular", "OpenSans-Bold"
 _OWN: Final = Path(__file__).with_name("typefaces")
-#: Up to here (Latin, Greek, Cyrillic) every letter can be set.
-_PLAIN: Final = 0x530
+#: Everything but Latin, Greek, Cyrillic, punctuation, arrows, signs: each is looked at by itself.
+_UNUSUAL: Final = re.compile("[^\x20-\x7e\xa0-\u052f\u2010-\u2027\u2030-\u205e\u2070-\u2bff]")
 
 
 @lru_cache(maxsize=8)
@@ -51,15 +52,13 @@ def printable(text: str) -> str:
 
     Line breaks and tabulators become spaces.
     """
-    if text.isascii() and text.isprintable():
-        return text
-    kept = (" " if letter in "\t\n\r\v\f\u2028\u2029" else letter for letter in text)
-    return "".join(letter for letter in kept if _shown(letter))
+    return _UNUSUAL.sub(_replaced, text)
 
 
-def _shown(letter: str) -> bool:
-    if ord(letter) < _PLAIN:
-        return unicodedata.category(letter) != "Cc"
+def _replaced(found: re.Match[str]) -> str:
+    letter = found[0]
+    if letter in "\t\n\r\v\f\u2028\u2029":
+        return " "
     if ord(letter) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(letter) <= 0xFDEF:
-        return False
-    return unicodedata.category(letter) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+        return ""
+    return "" if unicodedata.category(letter) in {"Cc", "Cf", "Cs"} else letter

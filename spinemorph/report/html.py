@@ -9,6 +9,7 @@ from typing import Any
 
 from spinemorph.report.catalogue import load_words
 from spinemorph.report.content import report_content
+from spinemorph.report.svg import Drawing
 from spinemorph.report.typeset import TEMPLATES, cleaned
 from spinemorph.types import Radiograph, Study
 
@@ -36,15 +37,16 @@ def page(template: str, content: Mapping[str, Any], *, templates: Path | None = 
     )
 
 
-def drawing(svg: str, alt: str) -> Any:
-    """A drawing of this package (SVG markup) as it stands in a page, with its words."""
+def drawing(markup: Drawing, alt: str) -> Any:
+    """A drawing of this package as it stands in a page, with its words; TypeError for other text."""
     from markupsafe import Markup, escape
 
-    opened, tag, rest = svg.partition("<svg ")
-    if opened or not tag:
-        raise ValueError("not a drawing of this package")
-    label = "" if "aria-label=" in rest.partition(">")[0] else f'aria-label="{escape(alt)}" '
-    return Markup(f"<svg {label}{rest}")  # noqa: S704  made by spinemorph.report.svg, which escapes
+    if not isinstance(markup, Drawing):
+        raise TypeError("only a drawing of this package is markup")
+    if "aria-label=" in markup.partition(">")[0]:
+        return Markup(markup)  # noqa: S704  made by spinemorph.report.svg, which escapes
+    label = f'<svg aria-label="{escape(alt)}" '
+    return Markup(markup.replace("<svg ", label, 1))  # noqa: S704  the same
 
 
 @lru_cache(maxsize=4)

@@ -35,9 +35,13 @@ STYLES: Final = {
     "superior": Style((0.94, 0.89, 0.26), 1.3),
     "inferior": Style((0.90, 0.62, 0.00), 1.3),
     "cobb": Style((1.0, 0.55, 0.45), 1.4),
+    "osteophyte": Style((0.94, 0.56, 0.78), 0.9),
+    "disc": Style((0.34, 0.85, 0.72), 0.6),
     "implant": Style((0.15, 0.85, 0.62), 0.9),
 }
 CASING_WIDTH: Final = 1.0
+#: How much of what lies below an area hides.
+AREA_ALPHA: Final = {"osteophyte": 0.35, "disc": 0.22, "implant": 0.18}
 NAME_SIZE: Final = 8.5
 ANGLE_SIZE: Final = 11.0
 
@@ -78,11 +82,11 @@ class Frame:
 
 
 def paint(drawing: Drawing, frame: Frame, pen: Pen) -> None:
-    """Draw everything: implants, outlines, endplates, corners, the angle, then the names."""
+    """Draw everything: osteophytes, implants, outlines, endplates, corners, the angle, then the names."""
     for area in drawing.areas:
         points = frame.place(area.points)
-        pen.area(points, STYLES["implant"].colour, 0.18)
-        _stroke(pen, points, "implant", frame.point, closed=True)
+        pen.area(points, STYLES[area.kind].colour, AREA_ALPHA[area.kind])
+        _stroke(pen, points, area.kind, frame.point, closed=True)
     for stroke in drawing.strokes:
         points = frame.place(stroke.points)
         _stroke(pen, points, stroke.kind, frame.point, closed=stroke.closed, dashed=stroke.dashed)

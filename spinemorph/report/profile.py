@@ -14,7 +14,7 @@ from spinemorph.types import Measurement, Study
 
 ROW: Final = 13.0
 NAMES: Final = 36.0
-GAP: Final = 16.0
+GAP: Final = 22.0
 HEAD, FOOT = 16.0, 14.0
 #: Degrees by which the parts may miss the lordosis, for the rounding of whoever measured them.
 MOST_APART: Final = 0.5
@@ -51,7 +51,7 @@ def profile_parts(study: Study) -> list[Part]:
     return parts if abs(difference) < MOST_APART else []
 
 
-def lordosis_profile(study: Study, words: Words, width: float) -> tuple[str, str] | None:
+def lordosis_profile(study: Study, words: Words, width: float) -> tuple[svg.Drawing, str] | None:
     """The plot as SVG of ``width`` points with its words; None where a part is missing."""
     parts = profile_parts(study)
     if not parts:

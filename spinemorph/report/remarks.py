@@ -26,6 +26,7 @@ STOPPING: Final = frozenset(
         "possible_four_lumbar",
         "possible_l6",
         "several_sacra",
+        "view_disagrees",
     }
 )
 
@@ -167,4 +168,4 @@ def _gathered(
         for code in codes:
             if code not in said:
                 carriers.setdefault(code, {})[name] = None
-    return [f"{', '.join(names)}: {words.flag(code)}" for code, names in carriers.items()]
+    return [f"{'; '.join(names)}: {words.flag(code)}" for code, names in carriers.items()]

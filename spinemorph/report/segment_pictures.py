@@ -8,7 +8,8 @@ import numpy as np
 
 from spinemorph.report import svg
 from spinemorph.report.catalogue import Words
-from spinemorph.report.painter import BLACK, STYLES, WHITE, Colour
+from spinemorph.report.figures import regions
+from spinemorph.report.painter import AREA_ALPHA, BLACK, STYLES, WHITE, Colour
 from spinemorph.report.preview import View, preview, whole_film
 from spinemorph.report.tables import segments
 from spinemorph.types import FloatArray, Radiograph, Study
@@ -23,7 +24,7 @@ JPEG_QUALITY: Final = 82
 
 def segment_pictures(
     study: Study, radiograph: Radiograph | None, words: Words
-) -> dict[tuple[str, ...], tuple[str, str]]:
+) -> dict[tuple[str, ...], tuple[svg.Drawing, str]]:
     """Levels of a motion segment -> its picture as SVG, and what it shows in words.
 
     All pictures of a study have one scale. Segments of which an endplate is missing have none.
@@ -44,9 +45,17 @@ def segment_pictures(
     )
     width = DEPTHS * depth
     outlines = {level: body.contour * aspect for level, body in bodies.items()}
+    spaces = {space.levels: space.contour * aspect for space in regions(study, "disc_space")}
     return {
         pair: (
-            _picture(study, radiograph, lines, [outlines[pair[0]], outlines[pair[-1]]], width),
+            _picture(
+                study,
+                radiograph,
+                lines,
+                [outlines[pair[0]], outlines[pair[-1]]],
+                spaces.get(pair),
+                width,
+            ),
             words("segment.alt", level="/".join(pair)),
         )
         for pair, lines in facing.items()
@@ -58,8 +67,9 @@ def _picture(
     radiograph: Radiograph | None,
     lines: tuple[FloatArray, FloatArray],
     outlines: list[FloatArray],
+    space: FloatArray | None,
     width: float,
-) -> str:
+) -> svg.Drawing:
     film = whole_film(study.image.rows, study.image.columns, study.image.aspect)
     centre = np.concatenate(lines).mean(axis=0)
     scale = WIDTH / width
@@ -84,6 +94,8 @@ def _picture(
             )
         )
     pen = svg.SvgPen()
+    if space is not None:
+        pen.area(view.to_frame(space, scale), STYLES["disc"].colour, AREA_ALPHA["disc"])
     for outline in outlines:
         if len(outline) > 2:
             points = view.to_frame(outline, scale)

@@ -18,9 +18,17 @@ from spinemorph.types import FloatArray
 
 FONTS: Final = ", ".join(f"'{name}'" for name in FAMILIES) + ", sans-serif"
 JPEG_QUALITY: Final = 88
+#: Points of a curve nearer than this (in points of the page) to the one before are left out.
+CLOSEST: Final = 0.8
 
 #: Colours of plots: what is in its range, what is not, and a published range.
 INK, ALERT, BAND = "currentColor", "#b3261e", "#c9ced6"
+
+
+class Drawing(str):
+    """The markup of a whole picture, made here: no other text is ever taken for markup."""
+
+    __slots__ = ()
 
 
 def element(name: str, *children: str, **attributes: object) -> str:
@@ -41,19 +49,19 @@ def escaped(text: str) -> str:
     return escape(printable(text))
 
 
-def document(width: float, height: float, *parts: str, label: str = "") -> str:
+def document(width: float, height: float, *parts: str, label: str = "") -> Drawing:
     """A whole SVG of that size in points; ``label`` is read to those who cannot see it."""
-    return element(
+    markup = element(
         "svg",
         *parts,
         xmlns="http://www.w3.org/2000/svg",
-        xmlns_xlink="http://www.w3.org/1999/xlink",
         viewBox=f"0 0 {_plain(width)} {_plain(height)}",
         width=width,
         height=height,
         role="img",
         aria_label=printable(label) or None,
-    ).replace("xmlns-xlink", "xmlns:xlink", 1)
+    )
+    return Drawing(markup)
 
 
 def text(
@@ -189,8 +197,14 @@ _hex, _text = colour, text
 
 
 def _path(points: FloatArray) -> str:
-    pairs = np.round(np.asarray(points, dtype=np.float64), 2).tolist()
-    return "M" + "L".join(f"{x:g} {y:g}" for x, y in pairs)
+    """Path data through ``points`` (n, 2); those too close to be told apart are left out."""
+    array = np.asarray(points, dtype=np.float64)
+    if len(array) > 16:
+        steps = np.floor(np.cumsum(np.linalg.norm(np.diff(array, axis=0), axis=1)) / CLOSEST)
+        kept = np.concatenate([[True], np.diff(steps, prepend=-1.0) > 0])
+        kept[-1] = True
+        array = array[kept]
+    return "M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in array.tolist())
 
 
 def _plain(value: object) -> str:

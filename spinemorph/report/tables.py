@@ -8,7 +8,7 @@ from typing import Final
 
 from spinemorph.reference import ReferenceRange
 from spinemorph.report.catalogue import Words
-from spinemorph.report.values import Cell, Reasons, cell, known_range, mark, with_unit
+from spinemorph.report.values import Cell, Reasons, cell, digits, known_range, mark, with_unit
 from spinemorph.types import Measurement, Study
 
 #: The main values; those of the pelvis appear where they were measured.
@@ -18,7 +18,7 @@ KEY: Final = (
     ("lordosis_distribution_index", ("L1", "L4", "S1")),
     ("sacral_slope", ("S1",)),
 )
-PELVIC: Final = ("pelvic_incidence", "pelvic_tilt")
+PELVIC: Final = ("pelvic_incidence", "pelvic_tilt", "pi_ll_mismatch")
 #: Columns of the first page; heights in millimetres, or ratios where there is no scale.
 SHORT: Final = (
     "disc_angle",
@@ -37,6 +37,7 @@ SHORT_UNSCALED: Final = (
 )
 SEGMENT_COLUMNS: Final = (
     "segmental_lordosis",
+    "segmental_lordosis_unit",
     "disc_angle",
     "disc_height_anterior",
     "disc_height_middle",
@@ -51,6 +52,9 @@ SEGMENT_COLUMNS_MORE: Final = (
     "disc_height_farfan",
     "disc_height_frobin",
     "disc_area",
+    "disc_narrowing_neighbours",
+    "disc_narrowing_reference",
+    "displacement_frobin",
 )
 BODY_COLUMNS: Final = (
     "vertebral_height_anterior",
@@ -62,9 +66,18 @@ BODY_COLUMNS: Final = (
     "height_ratio_biconcave",
     "height_ratio_crush",
     "vertebral_wedge",
+    "height_loss_anterior",
+    "height_loss_middle",
+    "height_loss_posterior",
     "genant_grade",
     "osteophyte_grade",
 )
+
+
+#: One value a corner: the table of bodies shows the worst, the list all of them.
+OSTEOPHYTES: Final = "osteophyte_grade"
+#: The reason that the sentence on the scale gives for a whole table.
+NO_SCALE: Final = "no_pixel_spacing"
 
 
 @dataclass(frozen=True)
@@ -148,7 +161,7 @@ def short_columns(study: Study) -> tuple[str, ...]:
 def segment_grid(
     study: Study, columns: Sequence[str], reasons: Reasons, titles: str = "columns"
 ) -> Grid:
-    """Motion segments in rows; columns that no segment has are left out.
+    """Motion segments in rows; columns that no segment has, or only with a scale, are left out.
 
     ``titles``: the section of the catalogue that names the columns.
     """
@@ -162,32 +175,59 @@ def body_grid(study: Study, reasons: Reasons) -> Grid:
     return _grid(study, [(level, (level,)) for level in levels], BODY_COLUMNS, reasons, "columns")
 
 
-def other_rows(study: Study, reasons: Reasons) -> list[tuple[str, str, str]]:
-    """Every measurement that has no place in a table: its name, where, and its value."""
+def other_rows(study: Study, reasons: Reasons) -> list[tuple[str, str]]:
+    """Every measurement that has no place in a table: its name and where, and its values by level.
+
+    Measures of implants and corners have a row for each of them; of osteophytes only the corners
+    that have one.
+    """
     words = reasons.words
+    pelvic = {m.name for m in study.measurements if m.name in PELVIC and m.value is not None}
     placed = {
         *(name for name, _ in KEY),
-        *PELVIC,
+        *pelvic,
         *SEGMENT_COLUMNS,
         *SEGMENT_COLUMNS_MORE,
         *BODY_COLUMNS,
     }
-    rows = []
+    bare = {
+        (m.levels, m.site) for m in study.measurements if m.name == OSTEOPHYTES and m.value == 0
+    }
+    rows: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for item in study.measurements:
-        if item.name in placed:
+        if item.name in placed and not (item.site and item.name == OSTEOPHYTES):
+            continue
+        if item.name.startswith("osteophyte_") and (item.levels, item.site) in bare:
             continue
         site = words.of("sites", item.site, (item.site or "").replace("_", " "))
-        parts = ("\u2013".join(item.levels), site, item.instance)
-        where = ", ".join(part for part in parts if part)
+        where = ", ".join(part for part in (site, item.instance) if part)
         shown = cell(item, study, reasons)
         unit = "" if item.value is None else words.unit(item.unit)
         interval = f" {shown.interval}" if shown.interval else ""
-        label = f", {words.label(item.label)}" if item.label and item.label != shown.text else ""
-        mark_ = f" {shown.mark}" if shown.mark else ""
-        rows.append(
-            (words.measure(item.name), where, f"{shown.text}{interval}{unit}{label}{mark_}")
-        )
-    return rows
+        graded = item.name.endswith("_grade")
+        label = f", {words.label(item.label)}" if item.label and not graded else ""
+        sign = f" {shown.mark}" if shown.mark else ""
+        text = f"{shown.text}{interval}{unit}{label}{sign}"
+        name = words.measure(item.name) + (f", {where}" if where else "")
+        rows.setdefault((item.name, name), []).append(("/".join(item.levels), text))
+    return [(name, _by_level(entries)) for (_, name), entries in rows.items()]
+
+
+def worst(study: Study, name: str, levels: tuple[str, ...]) -> Measurement | None:
+    """The measurement of these levels; of several sites the greatest value, else one without."""
+    found = [item for item in study.measurements if item.name == name and item.levels == levels]
+    valued = [item for item in found if item.value is not None]
+    return max(valued or found, key=lambda item: item.value or 0.0, default=None)
+
+
+def _by_level(entries: Sequence[tuple[str, str]]) -> str:
+    """``L1 3.0; L2 4.0``; levels that say the same share it."""
+    levels: dict[str, list[str]] = {}
+    for level, text in entries:
+        levels.setdefault(text, []).append(level)
+    return "; ".join(
+        f"{', '.join(filter(None, names))} {text}".strip() for text, names in levels.items()
+    )
 
 
 def definition_rows(study: Study, words: Words) -> list[tuple[str, str]]:
@@ -202,28 +242,35 @@ def definition_rows(study: Study, words: Words) -> list[tuple[str, str]]:
 
 
 def range_rows(study: Study, words: Words) -> list[str]:
-    """The published ranges that the report shows, with population and source."""
-    lines: dict[str, None] = {}
+    """The published ranges that the report shows, with population and source.
+
+    Levels of one measure from one source share a line.
+    """
+    groups: dict[tuple[str, str], list[tuple[Measurement, ReferenceRange]]] = {}
     for item in study.measurements:
         known = known_range(item.name, item.levels, study)
-        if known is None:
-            continue
-        name = words.measure(item.name)
-        if item.levels:
-            name += f" ({'–'.join(item.levels)})"
-        places = 2 if item.unit == "1" else 1
-        lines[
+        if known is not None:
+            groups.setdefault((item.name, known.source), []).append((item, known))
+    lines = []
+    for (name, source), entries in groups.items():
+        places = digits(entries[0][0].unit)
+        shown = [
             words(
                 "definition.range",
-                name=name,
+                levels="\u2013".join(item.levels),
                 low=words.number(known.low, places),
                 high=words.number(known.high, places),
                 unit=words.unit(item.unit),
-                population=known.population.rstrip("."),
-                source=known.source.rstrip("."),
             )
-        ] = None
-    return list(lines)
+            for item, known in entries
+        ]
+        population = entries[0][1].population
+        if len(entries) > 1:
+            population = population.partition(";")[0]
+        population = words.of("populations", population, population).rstrip(".")
+        ranges = "; ".join(dict.fromkeys(shown))
+        lines.append(f"{words.measure(name)}: {ranges}. {population}. {source.rstrip('.')}.")
+    return lines
 
 
 def _grid(
@@ -233,13 +280,17 @@ def _grid(
     reasons: Reasons,
     titles: str,
 ) -> Grid:
-    known = {item.name for item in study.measurements}
+    known = {
+        item.name
+        for item in study.measurements
+        if item.value is not None or item.reason != NO_SCALE
+    }
     shown = tuple(name for name in columns if name in known)
     return Grid(
         shown,
         tuple(reasons.words.of(titles, name, reasons.words.measure(name)) for name in shown),
         tuple(
-            (title, tuple(cell(study.find(name, levels), study, reasons) for name in shown))
+            (title, tuple(cell(worst(study, name, levels), study, reasons) for name in shown))
             for title, levels in rows
         ),
     )

@@ -15,12 +15,15 @@ from typing import Any, Final
 
 from spinemorph.errors import ReportError
 from spinemorph.report.fonts import FAMILIES, font_folders, printable
+from spinemorph.report.svg import Drawing
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 #: Width and height in points, and the margin that any printer leaves.
 PAGES: Final = {"a4": (595.28, 841.89), "letter": (612.0, 792.0)}
 MARGIN: Final = 30.0
 STANDARD: Final = "ua-1"
+#: Longest text, in characters.
+LONGEST: Final = 5000
 
 
 def typeset(
@@ -37,7 +40,9 @@ def typeset(
     """
     import typst
 
-    inputs = {"data": json.dumps(cleaned({**data, "fonts": list(FAMILIES)}), ensure_ascii=False)}
+    drawings: dict[str, str] = {}
+    content = _apart(cleaned({**data, "fonts": list(FAMILIES)}), drawings)
+    inputs = {"data": json.dumps(content, ensure_ascii=False), **drawings}
     try:
         return typst.compile(
             str(templates / template),
@@ -50,16 +55,41 @@ def typeset(
         )
     except typst.TypstError as fault:
         raise ReportError(f"{template}: {fault.message}") from fault
+    except BaseException as fault:
+        # A panic of the typesetter is no Exception to Python, and must not stop a batch.
+        if type(fault).__name__ != "PanicException":
+            raise
+        raise ReportError(f"{template}: the typesetter failed: {fault}") from fault
 
 
 def cleaned(value: Any) -> Any:
-    """``value`` with every text made printable."""
+    """``value`` with every text made printable, and cut where no report could want more of it."""
+    if isinstance(value, Drawing):
+        return value
     if isinstance(value, str):
-        return printable(value)
+        text = printable(value)
+        return text if len(text) <= LONGEST else text[:LONGEST] + "…"
     if isinstance(value, Mapping):
         return {key: cleaned(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [cleaned(item) for item in value]
+    return value
+
+
+def _apart(value: Any, drawings: dict[str, str]) -> Any:
+    """``value`` with every drawing replaced by its key in ``drawings``.
+
+    Typst hashes data whenever it remembers a result; drawings of half a megabyte would cost most
+    of its time.
+    """
+    if isinstance(value, Drawing):
+        key = f"drawing-{len(drawings)}"
+        drawings[key] = value
+        return key
+    if isinstance(value, dict):
+        return {key: _apart(item, drawings) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_apart(item, drawings) for item in value]
     return value
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from spinemorph.reference import ReferenceRange, reference_range
 from spinemorph.report.catalogue import Words
+from spinemorph.report.remarks import age
 from spinemorph.types import Measurement, Study
 
 HIGH, LOW = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
@@ -43,8 +44,12 @@ class Cell:
 
 
 def known_range(name: str, levels: tuple[str, ...], study: Study) -> ReferenceRange | None:
-    """The published range of a measurement for the patient of ``study``."""
-    return reference_range(name, levels, study.source.sex)
+    """The published range of a measurement for the patient and the millimetres of ``study``."""
+    source, spacing = study.source, study.image.spacing
+    years = age(source.birth_date, source.study_date)
+    return reference_range(
+        name, levels, source.sex, years, None if spacing is None else spacing.basis
+    )
 
 
 def digits(unit: str) -> int:

@@ -53,9 +53,14 @@ def load_anatomy(folder: Path | None = None) -> Anatomy:
 
 @lru_cache(maxsize=1)
 def _parametric() -> Anatomy:
+    return parametric_bones(0)
+
+
+def parametric_bones(seed: int) -> Anatomy:
+    """The anatomy of the package with the second shapes of another ``seed``, ready for films."""
     from spinemorph.simulate.parametric import parametric_anatomy
 
-    return _with_outlines(parametric_anatomy())
+    return _with_outlines(parametric_anatomy(seed))
 
 
 @lru_cache(maxsize=2)
@@ -319,4 +324,4 @@ def _with_outlines(anatomy: Anatomy) -> Anatomy:
     return Anatomy(anatomy.name, vertebrae, sacrum, anatomy.pelvis)
 
 
-__all__ = ["decimate", "load_anatomy", "read_ply"]
+__all__ = ["decimate", "load_anatomy", "parametric_bones", "read_ply"]

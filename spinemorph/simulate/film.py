@@ -14,11 +14,14 @@ from spinemorph.simulate.framing import frame
 from spinemorph.simulate.implants import ImplantPlan, implants, plan_implants
 from spinemorph.simulate.measures import true_measurements
 from spinemorph.simulate.meshes import Anatomy, Camera, Placed
+from spinemorph.simulate.midline import intact_midline, midline
+from spinemorph.simulate.osteophytes import osteophytes
 from spinemorph.simulate.pose import body_targets, sample_curve, stand, turned_pelvis
 from spinemorph.simulate.projection import silhouette
 from spinemorph.simulate.ribs import ribs
 from spinemorph.simulate.settings import Settings
 from spinemorph.simulate.shape import ShapedBone, shape_bones
+from spinemorph.simulate.shape_measures import losses, shape_measurements
 from spinemorph.simulate.tissue import soft_tissue
 from spinemorph.simulate.truth import SimulatedFilm, TrueBody, Truth
 from spinemorph.types import Box
@@ -82,7 +85,7 @@ def _render(
         view=view,
         spacing_mm=camera.pixel_mm,
         inverted=inverted,
-        measurements=_measurements(camera, placed) if view == "lateral" else (),
+        measurements=_measurements(camera, placed, bones) if view == "lateral" else (),
         hidden=hidden,
     )
     return SimulatedFilm(1 - pixels if inverted else pixels, truth, seed)
@@ -106,7 +109,7 @@ def film_geometry(
         view=view,
         spacing_mm=camera.pixel_mm,
         inverted=False,
-        measurements=_measurements(camera, placed) if lateral else (),
+        measurements=_measurements(camera, placed, bones) if lateral else (),
     )
 
 
@@ -147,23 +150,34 @@ def _bodies(
         visible = float((inside & exposed[box.slices]).sum()) / max(int(mask.sum()), 1)
         if not inside.any():
             continue
-        corners = camera.project(placed[level].read_points())[:, :2]
+        spurs, areas = osteophytes(camera, placed[level], bones[level], found)
+        spurs = spurs[box.top - top : box.bottom - top, box.left - left : box.right - left]
+        line = midline(camera, placed[level], bones[level])
+        before = intact_midline(camera, placed[level], bones[level])
         (hidden if visible < SHOWN else shown).append(
             TrueBody(
                 level,
                 inside,
                 box,
-                corners,
+                line.corners,
                 visible,
                 bones[level].deformity,
                 level in plan.replaced,
+                line.middles,
+                areas,
+                spurs,
+                losses(line, before),
             )
         )
     return tuple(shown), tuple(hidden)
 
 
 def _measurements(
-    camera: Camera, placed: Mapping[str, Placed]
+    camera: Camera, placed: Mapping[str, Placed], bones: Mapping[str, ShapedBone]
 ) -> tuple[tuple[str, tuple[str, ...], float], ...]:
-    corners = {level: camera.project(bone.read_points())[:, :2] for level, bone in placed.items()}
-    return true_measurements(corners, camera.pixel_mm, camera.facing_left)
+    lines = {level: midline(camera, place, bones[level]) for level, place in placed.items()}
+    corners = {level: line.corners for level, line in lines.items()}
+    return (
+        *true_measurements(corners, camera.pixel_mm, camera.facing_left),
+        *shape_measurements(lines, camera.pixel_mm, camera.facing_left),
+    )

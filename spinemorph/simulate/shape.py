@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,6 +61,10 @@ class ShapedBone:
     deformity: str | None = None
     #: (4, 2) where a reader puts the corners, where that is not told by ``corners``
     marks: FloatArray | None = None
+    #: outlines before any osteophyte (None: there is none), and corners (4, 2) with outlines before any
+    #: fracture (None: there is none)
+    bare: FloatArray | None = None
+    intact: tuple[FloatArray, FloatArray] | None = None
 
     def __post_init__(self) -> None:
         for name, shape in (
@@ -128,23 +132,43 @@ def _vertebra(
         changes.append(_concave(depths, half, behind))
     if settings.lip_mm > 0 and rng.random() < 0.5:
         changes.append(_lip(rng.uniform(0, settings.lip_mm, 2), half))
-    deformity = None
+    deformity, sound = None, None
     chance = settings.fracture * (4 if fractured else 0.3)
     if rng.random() < chance:
         deformity = str(rng.choice(["wedge", "biconcave", "crush"], p=[0.5, 0.3, 0.2]))
+        sound = list(changes)
         changes.append(_fracture(deformity, rng.uniform(*settings.fracture_loss), half, rng))
-    changes.append(_warp(settings.warp_mm, rng))
-    for change in changes:
-        points, corners = change(points), change(corners)
+    warp = _warp(settings.warp_mm, rng)
+    n, shape = len(mesh.vertices), mesh.outlines.shape
+    intact = None
+    if sound is not None:
+        parts = _through([*sound, warp], corners), _through([*sound, warp], points[n:])
+        intact = parts[0][:, [0, 2]], parts[1].reshape(shape)
+    points, corners = _through([*changes, warp], points), _through([*changes, warp], corners)
+    bare = points[n:].reshape(shape)
     for index in range(4):
         if rng.random() < osteophyte_share:
             length = rng.uniform(*settings.osteophyte_mm) * (1 if index % 2 == 0 else 0.45)
             points = _osteophyte(points, corners[index], index, length, half, rng)
-    n = len(mesh.vertices)
-    outlines = points[n:].reshape(mesh.outlines.shape)
     return ShapedBone(
-        points[:n], mesh.faces, mesh.body, corners[:, [0, 2]], outlines, 2 * half[1], deformity
+        points[:n],
+        mesh.faces,
+        mesh.body,
+        corners[:, [0, 2]],
+        points[n:].reshape(shape),
+        2 * half[1],
+        deformity,
+        bare=bare,
+        intact=intact,
     )
+
+
+def _through(
+    changes: Sequence[Callable[[FloatArray], FloatArray]], points: FloatArray
+) -> FloatArray:
+    for change in changes:
+        points = change(points)
+    return points
 
 
 def _front(points: FloatArray, half: FloatArray) -> FloatArray:
@@ -278,7 +302,7 @@ def _sacrum(
     warp = _warp(settings.sacral_warp_mm, rng)
     droop = 0.0
     if dysplastic:
-        dome, droop = rng.uniform(3.0, 10.0), rng.uniform(0.0, 6.0)
+        dome, droop = rng.uniform(3.0, 12.0), rng.uniform(0.0, 9.0)
 
     def change(old: FloatArray) -> FloatArray:
         moved = old.copy()

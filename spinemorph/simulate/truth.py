@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ class TrueBody:
     ``corners``: (4, 2) x, y in the order of :data:`spinemorph.anatomy.CORNERS`, rim corners of the
     mid-line without osteophytes; NaN for the inferior corners of S1; they may lie off the film.
     ``visible``: part of the silhouette that lies inside the exposed film, 0 to 1.
+    ``middles``: (2, 2) middle of the superior and the inferior endplate of the mid-line section.
+    ``osteophyte_mm2``: (4,) area of the silhouette that is osteophyte, by corner; NaN for S1.
+    ``osteophytes``: bool, those pixels of ``mask``.
+    ``loss_percent``: (3,) anterior, middle, posterior height that a fracture took; NaN for S1.
     """
 
     level: str
@@ -27,11 +31,25 @@ class TrueBody:
     visible: float
     deformity: str | None = None
     replaced: bool = False
+    middles: FloatArray = field(default_factory=lambda: np.full((2, 2), np.nan))
+    osteophyte_mm2: FloatArray = field(default_factory=lambda: np.full(4, np.nan))
+    osteophytes: NDArray[np.bool_] | None = None
+    loss_percent: FloatArray = field(default_factory=lambda: np.full(3, np.nan))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mask", frozen_array(self.mask, bool, self.box.shape, "mask"))
-        corners = frozen_array(self.corners, np.float64, (4, 2), "corners")
-        object.__setattr__(self, "corners", corners)
+        spurs = np.zeros(self.box.shape, bool) if self.osteophytes is None else self.osteophytes
+        object.__setattr__(
+            self, "osteophytes", frozen_array(spurs, bool, self.box.shape, "osteophytes")
+        )
+        for name, shape in (
+            ("corners", (4, 2)),
+            ("middles", (2, 2)),
+            ("osteophyte_mm2", (4,)),
+            ("loss_percent", (3,)),
+        ):
+            value = frozen_array(getattr(self, name), np.float64, shape, name)
+            object.__setattr__(self, name, value)
 
     @property
     def category(self) -> str:

@@ -142,6 +142,57 @@ def test_a_folder_is_searched_and_what_is_no_film_is_named(run, film, tmp_path):
     assert "notes.txt" in out
 
 
+def test_a_batch_is_summed_up(run, film, tmp_path):
+    bad = tmp_path / "broken.png"
+    bad.write_bytes(film.read_bytes()[:200])
+    for name in ("a.png", "cohort.csv.png"):
+        shutil.copy(film, tmp_path / name)
+    arguments = [tmp_path / name for name in ("a.png", "cohort.csv.png", "broken.png")]
+    code, _, _ = run(*arguments, "--language", "de", formats="csv,pdf")
+    assert code == 3
+    assert results(tmp_path) == ["a", "cohort.csv", "cohort.pdf", "film_cohort.csv"]
+    with (tmp_path / "out" / "cohort.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["study"], row["status"]) for row in rows] == [
+        ("a", "done"),
+        ("film_cohort.csv", "done"),
+        ("", "failed"),
+    ]
+    assert "broken.png" in rows[2]["reason"]
+    with (tmp_path / "out" / "a" / "measurements.csv").open(encoding="utf-8") as stream:
+        values = {row["name"]: row["value"] for row in csv.DictReader(stream)}
+    assert rows[0]["lumbar_lordosis:L1-S1"] == values["lumbar_lordosis"]
+    assert (tmp_path / "out" / "cohort.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_one_film_is_no_batch(run, film, tmp_path):
+    assert run(film, formats="csv,pdf")[0] == 0
+    assert results(tmp_path) == ["film"]
+
+
+def test_a_summary_that_cannot_be_written_is_said(run, film, tmp_path):
+    shutil.copy(film, tmp_path / "b.png")
+    (tmp_path / "out" / "cohort.csv").mkdir(parents=True)
+    code, out, _ = run(film, tmp_path / "b.png", formats="csv")
+    assert code == 3
+    assert "cohort.csv: cannot be written" in out
+    assert "Traceback" not in out
+
+
+@pytest.mark.parametrize("arguments", [("--language", "fr"), ("--page", "a3")])
+def test_unknown_languages_and_pages_are_wrong_use(run, film, arguments):
+    assert run(film, *arguments)[0] == 2
+
+
+def test_a_writer_gets_the_choices_that_it_asks_for(run, film, tmp_path):
+    code, _, _ = run(film, "--language", "de", "--page", "letter", formats="html,pdf")
+    assert code == 0
+    assert '<html lang="de">' in (tmp_path / "out" / "film" / "report.html").read_text("utf-8")
+    pypdf = pytest.importorskip("pypdf")
+    page = pypdf.PdfReader(tmp_path / "out" / "film" / "report.pdf").pages[0]
+    assert [float(side) for side in page.mediabox[2:]] == [612, 792]
+
+
 def test_a_glob(run, film, tmp_path):
     for name in ("a1.png", "a2.png", "b1.png"):
         shutil.copy(film, tmp_path / name)

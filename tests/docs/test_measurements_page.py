@@ -17,6 +17,8 @@ MODULES = {
     "Pelvis": "pelvis",
     "Disc spaces": "discs",
     "Vertebral bodies": "heights",
+    "Deformity": "deformity",
+    "Osteophytes": "osteophytes",
     "Slip": "slip",
     "Implants": "implants",
 }

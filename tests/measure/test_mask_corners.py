@@ -117,7 +117,7 @@ def test_pixels_that_are_not_square(aspect):
 def test_a_tiny_body_still_has_corners():
     corners, _ = mask_corners(instance(QUAD / 20), UP, FORWARD, 1.0)
     assert np.isfinite(corners).all()
-    assert (away(corners, QUAD / 20) * 20).max() < 35
+    assert (away(corners, QUAD / 20) * 20).max() < 50  # it is seven pixels high
 
 
 def test_the_contour_runs_along_the_edge_of_the_mask():

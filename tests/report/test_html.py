@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from spinemorph.flags import FLAGS
+from spinemorph.report import svg
 from spinemorph.report.catalogue import load_words
 from spinemorph.report.html import HtmlWriter, drawing
 from spinemorph.types import Numbering
@@ -161,9 +162,11 @@ def test_a_film_without_findings_gets_an_honest_page(build, tmp_path):
 
 
 def test_only_drawings_of_this_package_are_markup():
-    with pytest.raises(ValueError, match="not a drawing"):
-        drawing("<b>x</b>", "x")
-    assert 'aria-label="a &lt;b&gt; &#34;c&#34;"' in str(drawing('<svg width="1"/>', 'a <b> "c"'))
+    with pytest.raises(TypeError, match="only a drawing"):
+        drawing('<svg xmlns="http://www.w3.org/2000/svg"/>', "x")
+    plain = drawing(svg.document(1, 1, svg.line(0, 0, 1, 1, 1)), 'a <b> "c"')
+    assert 'aria-label="a &lt;b&gt; &#34;c&#34;"' in str(plain)
+    assert str(drawing(svg.document(1, 1, "", label="own"), "other")).count("aria-label") == 1
 
 
 def test_the_same_study_gives_the_same_bytes(phantom, tmp_path):

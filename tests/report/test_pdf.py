@@ -20,6 +20,7 @@ EN, DE = load_words("en"), load_words("de")
 NAMES = {
     "markup": "#panic() $x^2$ ] [ *b* _i_ `c` <l> @ref // \\",
     "html": "<script>alert(1)</script>&amp;<b>",
+    "svg": '<svg xmlns="http://www.w3.org/2000/svg" width="1"/>',
     "long": "Wolkenstein" * 27 + "end",
     "emoji": "Zoë 😀👩‍👩‍👧 Nuñez",
     "arabic": "محمد بن عبد الله",

@@ -113,7 +113,7 @@ def test_flags_of_bodies_and_measurements_name_their_owners(build):
         replace(m, flags=("vertical_untrusted",)) if m is slope else m for m in study.measurements
     )
     lines = remarks.flag_lines(replace(study, measurements=others), EN)
-    assert f"L3, L5: {FLAGS['corner_uncertain']}" in lines
+    assert f"L3; L5: {FLAGS['corner_uncertain']}" in lines
     assert f"Sacral slope: {FLAGS['vertical_untrusted']}" in lines
 
 
@@ -143,18 +143,54 @@ def test_measures_without_a_column_are_listed(build):
     )
     angle = measured(4.0, unit="deg", name="screw_endplate_angle", instance="screw-1")
     study = replace(study, measurements=(*study.measurements, extra, angle))
+    nb = "\N{NO-BREAK SPACE}"
     rows = tables.other_rows(study, Reasons(EN))
-    assert (
-        "Osteophyte area",
-        "L4–L5, superior anterior",
-        "12.0 ± 1.0\N{NO-BREAK SPACE}mm²",
-    ) in rows
-    assert ("Screw to endplate angle", "L4–L5, screw-1", "4.0°") in rows
-    assert (
-        "Fläche des Osteophyten",
-        "L4–L5, Deckplatte vorn",
-        "12,0 ± 1,0\N{NO-BREAK SPACE}mm²",
-    ) in (tables.other_rows(study, Reasons(DE)))
+    assert ("Osteophyte area, superior anterior", f"L4/L5 12.0 ± 1.0{nb}mm²") in rows
+    assert ("Screw to endplate angle, screw-1", "L4/L5 4.0°") in rows
+    german = tables.other_rows(study, Reasons(DE))
+    assert ("Fläche des Osteophyten, Deckplatte vorn", f"L4/L5 12,0 ± 1,0{nb}mm²") in german
+
+
+def test_levels_share_a_line_and_what_is_equal(build):
+    study, _ = build()
+    items = tuple(
+        Measurement("bone_age", (level,), value, "1", "d")
+        for level, value in (("L1", 1.0), ("L2", 2.0), ("L3", 1.0))
+    )
+    rows = tables.other_rows(replace(study, measurements=items), Reasons(EN))
+    assert rows == [("Bone age", "L1, L3 1.00; L2 2.00")]
+
+
+def test_only_corners_with_an_osteophyte_are_listed(build):
+    study, _ = build()
+
+    def at(name, site, value, unit="1"):
+        return Measurement(name, ("L3",), value, unit, "d", site=site)
+
+    items = (
+        at("osteophyte_area", "superior_anterior", 0.4, "mm2"),
+        at("osteophyte_grade", "superior_anterior", 0.0),
+        at("osteophyte_area", "inferior_anterior", 21.0, "mm2"),
+        at("osteophyte_grade", "inferior_anterior", 2.0),
+    )
+    rows = tables.other_rows(replace(study, measurements=items), Reasons(EN))
+    assert [name for name, _ in rows] == [
+        "Osteophyte area, inferior anterior",
+        "Osteophyte grade, inferior anterior",
+    ]
+
+
+def test_a_body_shows_the_worst_of_its_corners(build):
+    study, _ = build()
+
+    def grade(site, value, reason=None):
+        return Measurement("osteophyte_grade", ("L3",), value, "1", "d", site=site, reason=reason)
+
+    items = (grade("a", 1.0), grade("b", None, "blurred"), grade("c", 3.0), grade("d", 0.0))
+    assert tables.worst(replace(study, measurements=items), "osteophyte_grade", ("L3",)).value == 3
+    hidden = replace(study, measurements=items[1:2])
+    assert tables.worst(hidden, "osteophyte_grade", ("L3",)).reason == "blurred"
+    assert tables.worst(hidden, "osteophyte_grade", ("L1",)) is None
 
 
 def test_unscaled_films_show_ratios_in_place_of_lengths(build):
