@@ -89,7 +89,7 @@ def follow_up_geometry(
         view=view,
         spacing_mm=camera.pixel_mm,
         inverted=False,
-        measurements=_measurements(camera, now) if lateral else (),
+        measurements=_measurements(camera, now, bones) if lateral else (),
     )
 
 

@@ -97,11 +97,11 @@ def test_the_film_beside_a_study_is_used_when_it_is_the_same_file(tmp_path):
     from spinemorph.report.json_writer import read_study
     from spinemorph.testing import draw_phantom, write_png
 
-    film = write_png(draw_phantom(90, 60).radiograph.pixels, tmp_path / "film.png")
+    film = write_png(draw_phantom(450, 300).radiograph.pixels, tmp_path / "film.png")
     digest = hashlib.sha256(film.read_bytes()).hexdigest()
     (tmp_path / "study").mkdir()
     path = changed(FILMS[0], tmp_path / "study", file="film.png", sha256=digest)
-    assert film_of(read_study(path), path).rows == 90
+    assert film_of(read_study(path), path).rows == 450
     other = changed(FILMS[0], tmp_path / "study", file="film.png", sha256="0" * 64)
     assert film_of(read_study(other), other) is None
     outside = changed(FILMS[0], tmp_path / "study", file="../film.png", sha256=digest)
