@@ -17,7 +17,7 @@ import numpy as np
 
 from spinemorph.errors import StoreError
 
-_PARTS: Final = ("vertebrae", "implants")
+_PARTS: Final = ("vertebrae", "implants", "regions")
 _HUNDREDTHS, _AS_IT_STANDS = b"h", b"j"
 _LARGEST: Final = 2**30
 #: Of zlib: a tenth larger than at its usual 6, in a third of the time.
@@ -37,7 +37,8 @@ def unpack(document: bytes, contours: bytes) -> dict[str, Any]:
         result: dict[str, Any] = json.loads(zlib.decompress(document))
         outlines = _unpacked(zlib.decompress(contours))
         for item in _outlined(result):
-            item["contour"] = next(outlines)
+            if item["contour"] is None:
+                item["contour"] = next(outlines)
     except (
         zlib.error, struct.error, ValueError, KeyError, TypeError, StopIteration,
     ) as fault:  # fmt: skip
