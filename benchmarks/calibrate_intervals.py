@@ -5,8 +5,8 @@
 
 Films from seed 40,000 (no test uses them), drawn once and looked at from true masks and with the model. The
 factor of a measure is the one with which its intervals hold the truth in 95 of 100 cases, for each route; a
-measure that could not be checked has the median factor of its route. Half of the films have the settings of
-the tests, half many fractures, unless ``--settings`` names others. With ``--keep`` the raw rows are kept, and
+measure that could not be checked has the median factor of its route. The films have the settings of the
+tests, unless ``--settings`` names others, which share the films. With ``--keep`` the raw rows are kept, and
 a run that was stopped goes on; ``--films 0`` fits to what is kept already.
 """
 
@@ -53,7 +53,7 @@ def main() -> int:
     parser.add_argument("--masks-only", action="store_true")
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
-    names = options.settings or [HERE / "settings" / f"{n}.json" for n in ("test", "fractured")]
+    names = options.settings or [HERE / "settings" / "test.json"]
     with tempfile.TemporaryDirectory() as folder:
         rows = options.keep or Path(folder) / "rows.jsonl"
         share = options.films // len(names)

@@ -108,7 +108,8 @@ def true_values(truth: Truth) -> dict[Key, tuple[float, str | None]]:
         if item.value is not None:
             known[key] = item.value, item.label
     for name, levels, value in truth.measurements:
-        known[name, levels, None] = value, known.get((name, levels, None), (0, None))[1]
+        key = "disc_area" if name == "disc_area_midline" else name, levels, None
+        known[key] = value, known.get(key, (0, None))[1]
     for body in bodies:
         if body.level != "S1":
             area = float(body.mask.sum()) * truth.spacing_mm**2

@@ -106,7 +106,7 @@ class Implants:
 
 def mask_points(marks: Landmarks, instance: Instance) -> FloatArray:
     """Pixels of a mask in anatomical axes, (n, 2); every few where there are many."""
-    step = max(int(np.sqrt(np.count_nonzero(instance.mask) / 4000)), 1)
+    step = max(int(np.sqrt(np.count_nonzero(instance.mask) / 1500)), 1)
     rows, columns = np.nonzero(instance.mask[::step, ::step])
     pixels = np.stack([columns, rows], axis=1) * float(step) + [instance.box.left, instance.box.top]
     return marks.to_anatomical(pixels)
