@@ -10,7 +10,7 @@ import numpy as np
 
 from spinemorph.anatomy import level_above
 from spinemorph.compare.comparable import forbidden
-from spinemorph.compare.control import Tested, adjusted, two_sided
+from spinemorph.compare.control import Trial, adjusted, two_sided
 from spinemorph.compare.limits import positioning_error, published_limit
 from spinemorph.compare.types import Change, Check, Limit, Scale, Value, Verdict
 from spinemorph.types import Measurement, Study
@@ -21,6 +21,7 @@ PARENTS: Final = {
     "genant_grade": ("height_ratio_wedge", "height_ratio_biconcave", "height_ratio_crush"),
     "osteophyte_grade": ("osteophyte_area",),
 }
+COUNTS: Final = "_count"
 #: A sagittal angle against a horizontal that nobody knows.
 NEEDS_VERTICAL: Final = "vertical_untrusted"
 #: A ratio to the neighbours means another thing where another neighbour is in the picture.
@@ -51,11 +52,13 @@ def changes_of(pair: Pair, *, only_implants: bool | None = None) -> list[Change]
     before: dict[Key, Measurement] = {}
     after: dict[Key, Measurement] = {}
     for item in pair.studies[0].measurements:
-        before.setdefault(_key(item, {}), item)
+        before.setdefault(_key(item, None), item)
     for item in pair.studies[1].measurements:
         after.setdefault(_key(item, pair.implants), item)
     found = []
     for key in dict.fromkeys((*before, *after)):
+        if key[0].endswith(COUNTS):  # what is new or gone is said with the implants
+            continue
         of_implant = key[3] is not None
         if only_implants is None or only_implants == of_implant:
             found.append(_change(pair, key, before.get(key), after.get(key)))
@@ -76,7 +79,7 @@ def judged(
         change = changes[i]
         assert change.limit is not None and change.difference is not None  # noqa: S101, PT018
         z = _Z95 * change.difference / change.limit.propagated
-        tests.append(Tested(change.name, change.levels, change.instance, change.film, two_sided(z)))
+        tests.append(Trial(change.name, change.levels, change.instance, change.film, two_sided(z)))
     values, primary = adjusted(tests, operated)
     found = list(changes)
     for i, p, first in zip(tested, values, primary, strict=True):
@@ -103,14 +106,15 @@ def limit_of(name: str, error: float) -> Limit:
     return Limit(max(own, published.value), own, published.value, source)
 
 
-def _key(item: Measurement, implants: Mapping[str, str]) -> Key:
+def _key(item: Measurement, implants: Mapping[str, str] | None) -> Key:
+    """What makes two measurements one; ``implants``: names on the reference, None for its own.
+
+    An implant that the reference does not show gets a name that none has there.
+    """
     instance = item.instance
-    return (
-        item.name,
-        item.levels,
-        item.site,
-        None if instance is None else implants.get(instance, instance + "*"),
-    )
+    if instance is not None and implants is not None:
+        instance = implants.get(instance, f"{instance}*")
+    return item.name, item.levels, item.site, instance
 
 
 def _change(pair: Pair, key: Key, before: Measurement | None, after: Measurement | None) -> Change:

@@ -119,6 +119,8 @@ def _pose_checks(pair: tuple[int, int], studies: tuple[Study, Study]) -> list[Ch
 
 
 def _oblique(study: Study) -> bool:
+    if "oblique_projection" in study.flags:
+        return True
     bodies = [v for v in study.vertebrae if v.category != "sacrum"]
     double = sum("double_contour" in v.flags for v in bodies)
     return len(bodies) > 0 and double >= OBLIQUE * len(bodies)

@@ -23,7 +23,7 @@ _NEVER: Final = 1.0
 
 
 @dataclass(frozen=True)
-class Tested:
+class Trial:
     """One test: measure, levels, implant, film, and the two-sided probability of its difference."""
 
     name: str
@@ -43,7 +43,7 @@ def two_sided(z: float) -> float:
 
 
 def adjusted(
-    tests: Sequence[Tested], operated: Mapping[int, Collection[str]]
+    tests: Sequence[Trial], operated: Mapping[int, Collection[str]]
 ) -> tuple[list[float], list[bool]]:
     """Probability of every test corrected for all the others, and whether it is primary.
 
@@ -91,7 +91,7 @@ def weighted_holm(values: Mapping[K, float], weights: Mapping[K, float]) -> dict
     return found
 
 
-def _primary(place: Place, tests: Sequence[Tested], rows: Sequence[int]) -> list[int]:
+def _primary(place: Place, tests: Sequence[Trial], rows: Sequence[int]) -> list[int]:
     names = PRIMARY.get(place[0], ())
     found = [i for i, test in zip(rows, tests, strict=True) if test.name in names]
     return found or list(rows)

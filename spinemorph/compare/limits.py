@@ -6,7 +6,10 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, Final
+
+#: Their difference holds the tilt of the film, which no other measure does.
+AGAINST_VERTICAL: Final = ("sacral_slope", "pelvic_tilt")
 
 
 @dataclass(frozen=True)
@@ -42,5 +45,9 @@ def positioning_error(name: str, levels: tuple[str, ...], unit: str) -> float:
     known = table.get(name)
     if known is not None:
         return float(known.get("/".join(levels), known["all"]))
-    alike = [row["all"] for row in table.values() if row["unit"] == unit]
+    alike = [
+        row["all"]
+        for other, row in table.items()
+        if row["unit"] == unit and other not in AGAINST_VERTICAL
+    ]
     return float(max(alike, default=0.0))

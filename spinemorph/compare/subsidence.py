@@ -11,6 +11,7 @@ import numpy as np
 from spinemorph.compare.changes import limit_of, standard_error
 from spinemorph.compare.comparable import forbidden
 from spinemorph.compare.implants import SURE
+from spinemorph.compare.limits import positioning_error
 from spinemorph.compare.scale import trusted
 from spinemorph.compare.types import Change, Check, Scale, Value
 from spinemorph.types import Measurement, Study
@@ -86,8 +87,9 @@ def _percent(
     if errors[0] is None or errors[1] is None:
         return replace(filled, reasons=tuple(reasons) or ("no_interval",))
     relative = np.hypot(errors[0] / one.value, errors[1] / two.value if two.value else 0.0)
-    error = float(100 * max(abs(ratio) * relative, errors[1] / one.value))
-    return _with_error(filled, loss, error, reasons)
+    landmarks = float(100 * max(abs(ratio) * relative, errors[1] / one.value))
+    placed = 100 * positioning_error("disc_height_index", levels, "1") / one.value
+    return _with_error(filled, loss, float(np.hypot(landmarks, placed)), reasons)
 
 
 def _mm(
@@ -119,6 +121,7 @@ def _mm(
         errors[0] * scale[0].factor,
         errors[1] * scale[1].factor,
         two.value * scale[1].factor * float(np.hypot(scale[0].error, scale[1].error)),
+        positioning_error("disc_height_dabbs", levels, "mm"),
     ]
     return _with_error(filled, loss, float(np.linalg.norm(parts)), reasons)
 

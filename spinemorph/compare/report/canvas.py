@@ -98,7 +98,8 @@ def placed(study: Study, radiograph: Radiograph | None, matrix: FloatArray, colu
         replace(v, contour=move(v.contour), corners=move(v.corners)) for v in study.vertebrae
     )
     implants = tuple(replace(item, contour=move(item.contour)) for item in study.implants)
-    changed = replace(study, image=image, vertebrae=vertebrae, implants=implants)
+    regions = tuple(replace(item, contour=move(item.contour)) for item in study.regions)
+    changed = replace(study, image=image, vertebrae=vertebrae, implants=implants, regions=regions)
     return Canvas(changed, picture, matrix)
 
 

@@ -15,7 +15,14 @@ from spinemorph.compare.report.pictures import (
     overlay_picture,
 )
 from spinemorph.compare.report.plots import plots
-from spinemorph.compare.report.rows import change_row, events, key_changes, one_sided, table_rows
+from spinemorph.compare.report.rows import (
+    adjacent_lines,
+    change_row,
+    events,
+    key_changes,
+    one_sided,
+    table_rows,
+)
 from spinemorph.compare.summary import summary_of
 from spinemorph.compare.types import Check, Comparison
 from spinemorph.report.catalogue import Words
@@ -95,7 +102,11 @@ def comparison_content(comparison: Comparison, words: Words, page: str = "a4") -
         },
         "implants": {
             "title": words("comparison.headings.implants"),
-            "lines": [*events(comparison, words), *_surgery(comparison, words)],
+            "lines": [
+                *events(comparison, words),
+                *adjacent_lines(comparison, words),
+                *_surgery(comparison, words),
+            ],
         },
         "checks": {
             "title": words("comparison.headings.checks"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final
 
 from spinemorph.anatomy import LEVELS_UPWARD
+from spinemorph.compare.bodies import operated_levels
 from spinemorph.compare.report.pictures import film_title
 from spinemorph.compare.subsidence import NAME as SUBSIDENCE
 from spinemorph.compare.types import Change, Comparison, Value
@@ -115,6 +117,42 @@ def events(comparison: Comparison, words: Words) -> list[str]:
         return lines
     any_at_all = any(study.implants for study in comparison.studies)
     return [words("comparison.no_events" if any_at_all else "comparison.no_implants")]
+
+
+def adjacent_lines(comparison: Comparison, words: Words) -> list[str]:
+    """What became of the segments beside those that carry implants, on the last film."""
+    film = len(comparison.films) - 1
+    operated = {
+        pair
+        for pair in pairwise(reversed(LEVELS_UPWARD))
+        if all(level in operated_levels(comparison.studies) for level in pair)
+    }
+    beside = [
+        pair
+        for pair in pairwise(reversed(LEVELS_UPWARD))
+        if pair not in operated and any(set(pair) & set(other) for other in operated)
+    ]
+    lines = []
+    for pair in beside:
+        rows = [row for row in comparison.of(film) if row.levels == pair and row.primary]
+        changed = [row for row in comparison.of(film) if row.levels == pair and _changed(row)]
+        if not rows:
+            continue
+        said = ", ".join(
+            f"{words.measure(row.name)} {_difference(row, words)}{words.unit(row.unit)}"
+            for row in changed
+        )
+        place = "/".join(pair)
+        lines.append(
+            words("comparison.adjacent_changed", place=place, items=said)
+            if changed
+            else words("comparison.adjacent_same", place=place)
+        )
+    return lines
+
+
+def _changed(row: Change) -> bool:
+    return row.verdict == "changed"
 
 
 def _loss(row: Change, label: str, words: Words) -> str:
