@@ -5,7 +5,9 @@
 The studies are those of the example film with other patients, dates, outlines and values: 5 films of
 each patient, every one with its picture. Each step runs in a process of its own, so that its peak
 memory is its own. With --store (PostgreSQL) the database must be empty; what was stored is removed
-again. Import is what ``spinemorph store add`` does with a file that is already in memory: parse, check,
+again. The last 200 studies are imported one by one into
+the store that already holds the others. Import is what
+``spinemorph store add`` does with a file that is already in memory: parse, check,
 pack, one transaction a study. A timeline is opening the store, finding the newest result of each film
 of a patient, reading the studies and comparing them, without report files and without the import of
 modules. Wall and processor time are both printed: on a busy machine they differ.
@@ -22,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,10 @@ import numpy as np
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "lateral_lumbar.dcm"
 FILMS = 5
+#: Different outlines and values; patients and dates differ in all studies.
+VARIANTS = 50
+#: Studies that are imported one by one into the store that holds all the others.
+TIMED = 200
 
 
 def template(folder: Path) -> None:
@@ -45,30 +52,83 @@ def template(folder: Path) -> None:
     (folder / "thumbnail.jpg").write_bytes(picture or b"")
 
 
-def documents(folder: Path, count: int) -> Iterator[str]:
-    """Texts of ``count`` study.json: moved outlines, other values, 5 dates a patient."""
+def documents(folder: Path, count: int, start: int = 0) -> Iterator[str]:
+    """Texts of ``count`` study.json; the films of a patient have other dates, outlines and values."""
     base = (folder / "study.json").read_text()
+    variants = [variant(base, number) for number in range(min(count, VARIANTS))]
     for number in range(count):
-        rng, noises = random.Random(number), np.random.default_rng(number)
-        patient, film = divmod(number, FILMS)
-        study: dict[str, Any] = json.loads(base)
-        study["source"] |= {
-            "sha256": f"{number:064x}",
-            "patient_id": f"PATIENT-{patient:05d}",
-            "acquired_at": f"20{10 + film:02d}-0{1 + patient % 9}-1{film}T10:00:00",
-        }
-        shift = rng.uniform(-20, 20)
-        for body in study["vertebrae"]:
-            contour = np.array(body["contour"])
-            noise = noises.normal(0, 0.1, contour.shape)
-            body["contour"] = np.round(contour + [shift, 0] + noise, 2).tolist()
-            for corner in body["corners"].values():
-                if corner is not None:
-                    corner[0] += shift
-        for item in study["measurements"]:
-            if item["value"] is not None:
-                item["value"] *= rng.uniform(0.97, 1.03)
-        yield json.dumps(study)
+        text = variants[number % len(variants)]
+        for mark, value in named(number + start).items():
+            text = text.replace(mark, value)
+        yield text
+
+
+def variant(base: str, seed: int) -> str:
+    """The study with a moved and roughened spine and values 3 % off, without a film and a patient."""
+    rng, noises = random.Random(seed), np.random.default_rng(seed)
+    study: dict[str, Any] = json.loads(base)
+    study["source"] |= {"sha256": "@SHA256@", "patient_id": "@PATIENT@", "acquired_at": "@DATE@"}
+    shift = rng.uniform(-20, 20)
+    for body in study["vertebrae"]:
+        contour = np.array(body["contour"])
+        noise = noises.normal(0, 0.1, contour.shape)
+        body["contour"] = np.round(contour + [shift, 0] + noise, 2).tolist()
+        for corner in body["corners"].values():
+            if corner is not None:
+                corner[0] += shift
+    for item in study["measurements"]:
+        if item["value"] is not None:
+            item["value"] *= rng.uniform(0.97, 1.03)
+    return json.dumps(study)
+
+
+def step_fill(place: str, folder: Path, count: int) -> dict[str, float]:
+    """All but the last :data:`TIMED` studies, in one transaction, not timed as an import."""
+    from spinemorph.store import open_store
+    from spinemorph.store.packing import pack
+    from spinemorph.store.schema import documents as rows
+    from spinemorph.store.schema import films, studies
+    from spinemorph.store.store import _columns
+
+    picture = (folder / "thumbnail.jpg").read_bytes()
+    base = (folder / "study.json").read_text()
+    packed = [pack(json.loads(variant(base, seed))) for seed in range(VARIANTS)]
+    plain = [zlib.decompress(each).decode() for each, _ in packed]
+    columns = [_columns(json.loads(variant(base, seed))) for seed in range(VARIANTS)]
+    with open_store(place, create=True) as store:
+        next(texts := documents(folder, TIMED))
+        store.add(json.loads(next(texts)))  # decides the form of the store
+        store.remove([entry.id for entry in store.entries()])
+        with store.database.writing() as connection:
+            for number in range(count - TIMED):
+                names = named(number)
+                kind = number % VARIANTS
+                row = columns[kind] | {
+                    "id": f"{number:016x}", "number": number + 1, "film": names["@SHA256@"],
+                    "patient": names["@PATIENT@"], "taken": names["@DATE@"],
+                }  # fmt: skip
+                connection.execute(films.insert().values(sha256=row["film"]))
+                connection.execute(studies.insert().values(row))
+                text = plain[kind]
+                for mark, value in names.items():
+                    text = text.replace(mark, value)
+                connection.execute(
+                    rows.insert().values(
+                        study=number + 1, document=zlib.compress(text.encode(), 2),
+                        contours=packed[kind][1], thumbnail=picture,
+                    )
+                )  # fmt: skip
+    return {"filled": float(count - TIMED)}
+
+
+def named(number: int) -> dict[str, str]:
+    """What differs in every study: film, patient, date."""
+    patient, film = divmod(number, FILMS)
+    return {
+        "@SHA256@": f"{number:064x}",
+        "@PATIENT@": f"PATIENT-{patient:05d}",
+        "@DATE@": f"20{10 + film:02d}-0{1 + patient % 9}-1{film}T10:00:00",
+    }
 
 
 def step_import(place: str, folder: Path, count: int) -> dict[str, float]:
@@ -77,7 +137,7 @@ def step_import(place: str, folder: Path, count: int) -> dict[str, float]:
     picture = (folder / "thumbnail.jpg").read_bytes()
     spent, busy, slowest, size = 0.0, 0.0, 0.0, 0
     with open_store(place, create=True) as store:
-        for number, text in enumerate(documents(folder, count)):
+        for number, text in enumerate(documents(folder, TIMED, count - TIMED)):
             size += len(text)
             begin, worked = time.perf_counter(), time.process_time()
             store.add(json.loads(text), film=Path(f"/films/{number}.dcm"), thumbnail=picture)
@@ -85,10 +145,10 @@ def step_import(place: str, folder: Path, count: int) -> dict[str, float]:
             busy += time.process_time() - worked
             spent, slowest = spent + taken, max(slowest, taken)
     return {
-        "per_second": count / spent,
-        "processor_ms": 1000 * busy / count,
+        "per_second": TIMED / spent,
+        "processor_ms": 1000 * busy / TIMED,
         "slowest_ms": 1000 * slowest,
-        "json_kb": size / count / 1e3,
+        "json_kb": size / TIMED / 1e3,
     }
 
 
@@ -155,7 +215,13 @@ def peak_mb() -> float:
     return int(line.split()[1]) / 1024
 
 
-STEPS = {"import": step_import, "timeline": step_timeline, "list": step_list, "export": step_export}
+STEPS = {
+    "fill": step_fill,
+    "import": step_import,
+    "timeline": step_timeline,
+    "list": step_list,
+    "export": step_export,
+}
 
 
 def run_step(step: str, place: str, folder: Path, count: int) -> dict[str, float]:
@@ -194,7 +260,7 @@ def main() -> None:
                 with open_store(place, write=True) as store:
                     store.remove([entry.id for entry in store.entries()])
             else:
-                print(f"  {Path(place).stat().st_size / count / 1e3:.3g} kB a study in the file")
+                print(f"  {Path(place).stat().st_size / TIMED / 1e3:.3g} kB a study in the file")
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def show(study: str, place: str, thumbnail: Path | None, as_json: bool) -> int:
 def add(
     paths: tuple[Path, ...], place: str, pseudonymize: bool, key_file: Path | None, as_json: bool
 ) -> int:
-    """Add the results of earlier analyses: study.json files, or folders searched for them."""
+    """Add studies of earlier analyses: study.json files, or folders searched for them."""
     from rich.console import Console
 
     from spinemorph.cli.keeping import open_for_adding

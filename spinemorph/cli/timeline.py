@@ -105,11 +105,16 @@ def timeline(
         )
     if moved:
         click.echo(
-            f"{moved} of {len(entries)} films are not where they were: stored pictures are shown",
+            f"{moved} of {len(entries)} films are not where they were: {_shown(films)}",
             err=True,
         )
     show_comparison(comparison, output, to_stderr=as_json)
     return OK
+
+
+def _shown(films: list[Radiograph | None]) -> str:
+    missing = sum(film is None for film in films)
+    return f"{missing} have no stored picture either" if missing else "stored pictures are shown"
 
 
 def _read(store: Store, entries: list[Entry]) -> tuple[list[Study], list[Radiograph | None], int]:

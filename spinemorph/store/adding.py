@@ -1,8 +1,8 @@
-"""study.json files of earlier analyses into a store."""
+"""Studies of earlier analyses, from files into a store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from spinemorph.data.files import read_json
@@ -14,38 +14,41 @@ FILE = "study.json"
 
 
 def add_files(store: Store, paths: Iterable[Path]) -> tuple[int, int, list[str]]:
-    """Add every study.json; (new ones, known ones, one line for each that could not be added)."""
+    """Add every study; (new ones, known ones, one line for each that could not be added).
+
+    Of a folder all study.json files are taken, and other JSON files where they are studies.
+    """
     new = known = 0
     faults: list[str] = []
     for path in paths:
-        files = _files(path)
-        if files is None:
-            faults.append(f"{path}: no {FILE} in it")
-            continue
+        files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+        seen = 0
         for file in files:
             try:
-                added = store.add(_read(file))
+                document = _read(file)
+                if document is None:
+                    if path.is_dir() and file.name != FILE:
+                        continue
+                    raise ReadError(f"not a study of schema {SCHEMA!r}")
+                seen += 1
+                added = store.add(document)
             except (AnnotationError, ReadError) as fault:
+                seen += 1
                 faults.append(_about(file, str(fault)))
                 continue
             except StoreError as fault:
                 raise StoreError(f"{fault} ({new} studies were added before)") from fault
             new, known = new + added.new, known + (not added.new)
+        if not seen:
+            faults.append(f"{path}: no study in it")
     return new, known, faults
 
 
-def _files(path: Path) -> Iterator[Path] | None:
-    if not path.is_dir():
-        return iter([path])
-    first = next(path.rglob(FILE), None)
-    return None if first is None else iter(sorted(path.rglob(FILE)))
-
-
-def _read(file: Path) -> dict[str, object]:
+def _read(file: Path) -> dict[str, object] | None:
+    """The parsed file; None where it is JSON, but no study."""
     document = read_json(file)
-    if not isinstance(document, dict):
-        raise ReadError(f"not a study of schema {SCHEMA!r}")
-    return document
+    is_study = isinstance(document, dict) and document.get("schema") == SCHEMA
+    return document if is_study else None
 
 
 def _about(file: Path, message: str) -> str:

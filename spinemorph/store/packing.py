@@ -17,16 +17,18 @@ import numpy as np
 
 from spinemorph.errors import StoreError
 
-_PARTS: Final = ("vertebrae", "implants")
+_PARTS: Final = ("vertebrae", "implants", "regions")
 _HUNDREDTHS, _AS_IT_STANDS = b"h", b"j"
 _LARGEST: Final = 2**30
+#: Of zlib: a tenth larger than at its usual 6, in a third of the time.
+_EFFORT: Final = 2
 
 
 def pack(document: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """``document`` as (document without contours, contours); ValueError for NaN and Infinity."""
     bare = {key: _without_contours(key, value) for key, value in document.items()}
     contours = b"".join(_packed(item["contour"]) for item in _outlined(document))
-    return zlib.compress(_dump(bare)), zlib.compress(contours)
+    return zlib.compress(_dump(bare), _EFFORT), zlib.compress(contours, _EFFORT)
 
 
 def unpack(document: bytes, contours: bytes) -> dict[str, Any]:
@@ -35,7 +37,8 @@ def unpack(document: bytes, contours: bytes) -> dict[str, Any]:
         result: dict[str, Any] = json.loads(zlib.decompress(document))
         outlines = _unpacked(zlib.decompress(contours))
         for item in _outlined(result):
-            item["contour"] = next(outlines)
+            if item["contour"] is None:
+                item["contour"] = next(outlines)
     except (
         zlib.error, struct.error, ValueError, KeyError, TypeError, StopIteration,
     ) as fault:  # fmt: skip

@@ -49,6 +49,8 @@ _DOCUMENT: Final = (
     "image",
     "vertebrae",
     "implants",
+    "femoral_heads",
+    "regions",
     "measurements",
     "flags",
     "numbering",

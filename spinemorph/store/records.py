@@ -74,7 +74,9 @@ class Removed:
 
 
 def study_id(document: Mapping[str, Any]) -> str:
-    """16 hex digits that are the same for one film, one method and one scale and side."""
+    """16 hex digits that are the same for one film, one method, one scale and side, and the
+    same femoral heads where these were given.
+    """
     manifest, image = document["manifest"], document["image"]
     basis = [
         document["source"]["sha256"],
@@ -83,6 +85,8 @@ def study_id(document: Mapping[str, Any]) -> str:
         image["pixel_spacing_mm"],
         image["spacing_basis"],
     ]
+    if "femoral_heads_given" in document["flags"]:
+        basis.append(document.get("femoral_heads"))
     text = json.dumps(basis, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:16]
 

@@ -248,6 +248,7 @@ def test_add_takes_earlier_results(analyze, run, films, place, tmp_path):
     assert "broken" in err
     assert [row["id"] for row in listed(run, other)] == [row["id"] for row in listed(run, place)]
     (tmp_path / "out" / "broken" / "study.json").unlink()
+    (tmp_path / "out" / "comparison.json").write_text('{"schema": "spinemorph/comparison/1"}')
     code, _, err = run("store", "add", tmp_path / "out", "--store", other)
     assert (code, "0 added, 2 already" in err) == (0, True)
     for wrong in (tmp_path / "films", tmp_path / "absent.json", films / "film0.png"):

@@ -26,6 +26,10 @@ def test_every_name_of_a_source_is_either_kept_or_removed():
     assert not set(KEPT) & set(REMOVED)
 
 
+def test_every_part_of_a_study_is_kept(document):
+    assert list(pseudonymized(document(), KEY)) == list(document())
+
+
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_one_patient_has_one_pseudonym_of_a_key(one, other):
     assert is_pseudonym(KEY.patient(one))

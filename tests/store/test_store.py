@@ -72,6 +72,15 @@ def test_another_scale_is_another_result(store, document):
     assert store.add(first).id != store.add(other).id
 
 
+def test_given_femoral_heads_are_another_result(store, document):
+    ids = set()
+    for heads in (None, [[10.0, 20.0]], [[11.0, 20.0]]):
+        given = document() | {"femoral_heads": heads}
+        given["flags"] = ["femoral_heads_given"] if heads else []
+        ids.add(store.add(given).id)
+    assert len(ids) == 3
+
+
 def test_entries_are_in_the_order_of_acquisition(store, document):
     numbers = list(range(1, 9))
     random.Random(3).shuffle(numbers)
