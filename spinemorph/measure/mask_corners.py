@@ -114,10 +114,14 @@ def _ring(sides: FloatArray) -> FloatArray:
     near = {1: slice(PARTS - _ENDS - 4, PARTS - _ENDS), -1: slice(_ENDS, _ENDS + 4)}
     front, back, top, bottom = sides
 
+    def prolonged(side: FloatArray, end: int) -> float:
+        """The line through the parts near that end, at 0.95 of the box."""
+        x, y = at[near[end]], side[near[end]]
+        away = x - x.mean()
+        return float(y.mean() + (away @ y) / (away @ away) * (0.95 * end - x.mean()))
+
     def corner(wall: FloatArray, plate: FloatArray, forward: int, upward: int) -> FloatArray:
-        x = np.polyval(np.polyfit(at[near[upward]], wall[near[upward]], 1), 0.95 * upward)
-        y = np.polyval(np.polyfit(at[near[forward]], plate[near[forward]], 1), 0.95 * forward)
-        return np.array([[x, y]])
+        return np.array([[prolonged(wall, upward), prolonged(plate, forward)]])
 
     return np.concatenate(
         [
