@@ -19,7 +19,7 @@ from spinemorph.types import Box, FloatArray, Instance, Radiograph, Segmentation
 LEAST = 0.10
 #: Smallest implant in cells of the finer grid, and its least mean probability.
 LEAST_IMPLANT = 12
-LEAST_IMPLANT_SCORE = 0.85
+LEAST_IMPLANT_SCORE = 0.92
 _SACRUM, _LATERAL, _FACING, _INVERTED = range(4)
 
 
