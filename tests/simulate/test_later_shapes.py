@@ -59,7 +59,7 @@ def mean_slip(bones, shape):
 
 
 def test_a_dysplastic_l5_slips_forward(bones):
-    assert mean_slip(bones, replace(PLAIN, dysplastic=1.0)) > mean_slip(bones, PLAIN) + 4
+    assert mean_slip(bones, replace(PLAIN, dysplastic=1.0)) > mean_slip(bones, PLAIN) + 2.5
 
 
 def test_a_lip_stands_out_at_the_rim_and_not_in_the_middle():
