@@ -106,12 +106,16 @@ def kurtosis(values: np.ndarray) -> float:
 def layout(data: dict) -> str:
     """One record a line."""
     published = ",\n".join(f"  {json.dumps(row)}" for row in data["published"])
-    table = ",\n".join(
-        f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in data["positioning"].items()
-    )
+    parts = [
+        f' "{part}": {{\n'
+        + ",\n".join(f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in data[part].items())
+        + "\n }"
+        for part in ("positioning", "implants", "tails")
+    ]
     return (
         f'{{\n "note": {json.dumps(data["note"])},\n "published": [\n{published}\n ],\n'
-        f' "positioning": {{\n{table}\n }}\n}}\n'
+        + ",\n".join(parts)
+        + "\n}\n"
     )
 
 

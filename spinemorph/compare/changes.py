@@ -11,7 +11,8 @@ import numpy as np
 from spinemorph.anatomy import level_above
 from spinemorph.compare.comparable import forbidden
 from spinemorph.compare.control import Trial, adjusted, two_sided
-from spinemorph.compare.limits import positioning_error, published_limit
+from spinemorph.compare.families import place_of
+from spinemorph.compare.limits import positioning_error, published_limit, tail
 from spinemorph.compare.types import Change, Check, Limit, Scale, Value, Verdict
 from spinemorph.types import Measurement, Study
 
@@ -157,16 +158,15 @@ def _change(pair: Pair, key: Key, before: Measurement | None, after: Measurement
     errors = [standard_error(value.interval95) for value in (one, two)]
     if None in errors or item.name in PARENTS:
         return replace(change, difference=difference)
-    error = float(
-        np.sqrt(
-            sum(e**2 for e in errors if e is not None)
-            + positioning_error(item.name, item.levels, item.unit) ** 2
-            + (power * two.value) ** 2 * (pair.scales[0].error ** 2 + pair.scales[1].error ** 2)
-        )
+    landmarks = sum(e**2 for e in errors if e is not None)
+    other = positioning_error(item.name, item.levels, item.unit) ** 2 + (power * two.value) ** 2 * (
+        pair.scales[0].error ** 2 + pair.scales[1].error ** 2
     )
+    reach = tail(place_of(item.name, item.levels, item.instance)[0])
+    error = float(np.sqrt(reach**2 * landmarks + other))
     if error <= 0:
         return replace(change, difference=difference)
-    half = _Z95 * error
+    half = _Z95 * float(np.sqrt(landmarks + other))
     change = replace(
         change,
         difference=difference,

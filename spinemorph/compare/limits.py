@@ -41,7 +41,7 @@ def positioning_error(name: str, levels: tuple[str, ...], unit: str) -> float:
 
     By name and lower level, else by name; a measure that was not simulated gets the largest of its unit.
     """
-    table = _data()["positioning"]
+    table = {**_data()["positioning"], **_data()["implants"]}
     known = table.get(name)
     if known is not None:
         return float(known.get("/".join(levels), known["all"]))
@@ -51,3 +51,8 @@ def positioning_error(name: str, levels: tuple[str, ...], unit: str) -> float:
         if row["unit"] == unit and other not in AGAINST_VERTICAL
     ]
     return float(max(alike, default=0.0))
+
+
+def tail(kind: str) -> float:
+    """How much farther errors of landmarks reach than their 95 % interval says, by kind of place."""
+    return float(_data()["tails"].get(kind, 1.0))

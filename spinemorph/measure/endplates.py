@@ -17,7 +17,7 @@ from spinemorph.types import FloatArray, Instance, LabeledSpine, LabeledVertebra
 #: by 2.3 % in the median (1.4 % for one of them along an axis); a model is given twice that.
 MODEL_CORNER_SD: Final = 0.028
 #: A corner less certain than this part of the height is flagged.
-UNCERTAIN_SD: Final = 0.15
+UNCERTAIN_SD: Final = 0.05
 
 
 class EndplatesAndCorners:

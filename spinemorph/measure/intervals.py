@@ -10,14 +10,19 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from importlib import resources
+from typing import Final
 
 from spinemorph.measure.landmarks import Route
 
+#: Measures that are wrong in the same way as another one, which could be checked.
+_ALIKE: Final = {"osteophyte_length": "osteophyte_area"}
+
 
 def factor(name: str, route: Route) -> float:
-    """Of the measure ``name``; of the route as a whole where the measure has none, 1 without any."""
+    """Of the measure ``name``; one that could not be checked keeps at least the spread that was drawn."""
     known = _factors().get(route, {})
-    return known.get(name, known.get("any", 1.0))
+    own = known.get(_ALIKE.get(name, name))
+    return max(known.get("any", 1.0), 1.0) if own is None else own
 
 
 @lru_cache(maxsize=1)

@@ -85,12 +85,12 @@ def test_an_implant_is_compared_with_the_first_film_that_shows_it(measure, impla
     films = [
         measure(),
         with_angle(measure(date="2024-03-01"), 2.0),
-        with_angle(measure(date="2025-03-01"), 14.0),
+        with_angle(measure(date="2025-03-01"), 36.0),
     ]
     rows = [c for c in compare_studies(films).changes if c.name == "screw_endplate_angle"]
     (row,) = [c for c in rows if c.film == 2]
     assert row.reference == 1
-    assert row.difference == pytest.approx(12)
+    assert row.difference == pytest.approx(34)
     assert row.verdict == "changed"
 
 

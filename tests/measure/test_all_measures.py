@@ -113,6 +113,7 @@ def moved(spine, marks, matrix, shift=(0.0, 0.0), **changes):
             at(body.corner_draws),
             at(body.middle_draws),
             body.flags,
+            body.route,
         )
         for body in marks.bodies
     )

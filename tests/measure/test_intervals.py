@@ -23,7 +23,7 @@ def stored(monkeypatch):
 def test_factors_by_measure_and_route(stored):
     assert intervals.factor("slip", "masks") == 0.5
     assert intervals.factor("slip", "model") == 2.0
-    assert intervals.factor("unheard_of", "masks") == 0.8
+    assert intervals.factor("unheard_of", "masks") == 1.0
     assert intervals.factor("unheard_of", "model") == 1.0
     assert intervals.factor("slip", "given") == 1.0
 
