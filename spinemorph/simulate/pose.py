@@ -194,7 +194,7 @@ def _degenerate(
         elif low and rng.random() < settings.severe_slip:
             move += along * depth * rng.uniform(0.25, 0.55)
         if lower == "S1" and bones["S1"].deformity == "dysplastic":
-            move += along * depth * rng.uniform(0.1, 0.5) + normal * 0.8 * _crown(bones["S1"])
+            move += along * depth * rng.uniform(0.1, 0.6) + normal * 0.8 * _crown(bones["S1"])
         if move.any():
             for level in order[k + 1 :]:
                 flat[level] = (flat[level][0] + move, flat[level][1])

@@ -95,7 +95,7 @@ def shape_bones(
         height = wall_lengths[i] / (mesh.corners[0, 1] - mesh.corners[2, 1])
         height = np.clip(height, 0.75, 1.35) * rng.normal(1, settings.own_size_sd)
         own = depth * rng.normal(1, settings.own_size_sd, 2)
-        wedge = rng.uniform(0.05, 0.25) if dysplastic and level == "L5" else 0.0
+        wedge = rng.uniform(0.05, 0.42) if dysplastic and level == "L5" else 0.0
         bones[level] = _vertebra(
             mesh, (own[0], own[1], height), rng, settings, share, fractured, wedge
         )
