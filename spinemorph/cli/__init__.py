@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "evaluate": ("spinemorph.cli.evaluate:evaluate", "One model against reference annotation."),
     "stats": ("spinemorph.cli.stats:stats", "Several models: tests, tables and plots."),
     "agreement": ("spinemorph.cli.agreement:agreement", "Agreement of readers and models."),
+    "train": ("spinemorph.cli.train:train", "A model family on annotated films."),
     "convert": ("spinemorph.cli.convert:convert", "Annotations from one format to another."),
     "plugins": (
         "spinemorph.cli.plugins:plugins",

@@ -12,7 +12,7 @@ from spinemorph.cli import NOTHING_DONE, OK, SOME_FAILED
 from spinemorph.cli.annotation_options import class_option, images_option, read_options
 from spinemorph.data.annotation import Annotation, Problem
 from spinemorph.data.collection import Collection, size_of
-from spinemorph.data.formats import FORMATS, Losses, find_format, open_annotations
+from spinemorph.data.formats import FORMATS, READABLE, Losses, find_format, open_annotations
 from spinemorph.errors import AnnotationError, UsageError
 
 NAMES = click.Choice(list(FORMATS))
@@ -22,7 +22,10 @@ NAMES = click.Choice(list(FORMATS))
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option(
-    "--from", "from_", type=NAMES, help="Format of SOURCE; recognised by its content without."
+    "--from",
+    "from_",
+    type=click.Choice(list(READABLE)),
+    help="Format of SOURCE; recognised by its content without.",
 )
 @click.option("--to", required=True, type=NAMES, help="Format of TARGET.")
 @images_option

@@ -13,7 +13,7 @@ from spinemorph.cli import NOTHING_DONE, OK, SOME_FAILED
 from spinemorph.cli.annotation_options import class_option, images_option, read_options
 from spinemorph.data.collection import Collection
 from spinemorph.data.files import write_json, write_text
-from spinemorph.data.formats import FORMATS, open_annotations
+from spinemorph.data.formats import READABLE, open_annotations
 from spinemorph.errors import AnnotationError, SpinemorphError
 from spinemorph.evaluate.recognition import MATCH_IOU, OVERLAP_SHARE, SPECK_SHARE
 from spinemorph.evaluate.runner import EvaluatorSource, FilmScore, columns_of, score_films
@@ -26,7 +26,7 @@ from spinemorph.evaluate.tables import (
 )
 from spinemorph.hookspecs import EvaluatorPlugin
 
-NAMES = click.Choice(list(FORMATS))
+NAMES = click.Choice(list(READABLE))
 
 
 @click.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spinemorph.anatomy import IMPLANT_CATEGORIES
-from spinemorph.data import coco, labelme, masks, study, via, yolo
+from spinemorph.data import coco, labelme, masks, simulated, study, via, yolo
 from spinemorph.data.annotation import Annotation
 from spinemorph.data.collection import Collection, ReadOptions
 from spinemorph.data.files import read_text
@@ -84,6 +84,19 @@ FORMATS: Final[Mapping[str, Format]] = {
     )
 }
 
+#: What can be read: :data:`FORMATS`, and what only our simulator writes.
+READABLE: Final[Mapping[str, Format]] = {
+    **FORMATS,
+    "simulated": _format(
+        "simulated",
+        "a folder that spinemorph simulate wrote",
+        simulated.open_simulated,
+        simulated.write_simulated,
+        ("scores",),
+        True,
+    ),
+}
+
 
 def open_annotations(
     path: Path, name: str | None = None, options: ReadOptions | None = None
@@ -91,18 +104,18 @@ def open_annotations(
     """The annotations under ``path``, in the format named or recognised by its content.
 
     AnnotationError where there is nothing or the format cannot be told; UsageError for a name that
-    is none of :data:`FORMATS`.
+    is none of :data:`READABLE`.
     """
     if not path.exists():
         raise AnnotationError(f"{path}: there is no such file or folder")
-    return find_format(name or recognise(path)).open(path, options or ReadOptions())
+    return find_format(name or recognise(path), READABLE).open(path, options or ReadOptions())
 
 
-def find_format(name: str) -> Format:
+def find_format(name: str, known: Mapping[str, Format] = FORMATS) -> Format:
     """The format of that name; UsageError lists the known ones."""
-    if name not in FORMATS:
-        raise UsageError(f"unknown format {name!r}; known: {', '.join(FORMATS)}")
-    return FORMATS[name]
+    if name not in known:
+        raise UsageError(f"unknown format {name!r}; known: {', '.join(known)}")
+    return known[name]
 
 
 def recognise(path: Path) -> str:
@@ -118,14 +131,16 @@ def recognise(path: Path) -> str:
         name = _recognise_json(path)
         if name:
             return name
-    raise AnnotationError(f"{path}: its format is not recognised: name one of {', '.join(FORMATS)}")
+    raise AnnotationError(
+        f"{path}: its format is not recognised: name one of {', '.join(READABLE)}"
+    )
 
 
 def _recognise_folder(path: Path) -> str:
     files = [file for file in path.rglob("*") if file.is_file() and not file.name.startswith(".")]
     documents = sorted(file for file in files if file.suffix.lower() == ".json")
     kinds = {name for file in documents[:20] if (name := _recognise_json(file))}
-    for name in ("study", "labelme"):
+    for name in ("study", "labelme", "simulated"):
         if name in kinds:
             return name
     if kinds or any(file.suffix.lower() == ".csv" for file in files if file.name != "sizes.csv"):
@@ -153,6 +168,8 @@ def _recognise_json(path: Path) -> str | None:
         return "study"
     if "shapes" in document:
         return "labelme"
+    if simulated.is_truth(document):
+        return "simulated"
     if "annotations" in document or "images" in document:
         return "coco"
     values = list(document.values())

@@ -100,7 +100,7 @@ def components(labels: NDArray[Any], category: str) -> list[AnnotatedInstance]:
 
 def _load_labels(file: Path, size: Size | None) -> Loaded:
     del size
-    labels = _read(file)
+    labels = read_mask(file)
     known = np.isin(labels, (0, *CLASS_LABELS.values()))
     if not known.all():
         strange = np.unique(labels[~known])[:5].tolist()
@@ -133,7 +133,7 @@ def _load_parts(folder: Path, options: ReadOptions, size: Size | None) -> Loaded
             problems.append(Problem(folder.name, file.name, message))
             continue
         try:
-            mask = _read(file) > 0
+            mask = read_mask(file) > 0
         except AnnotationError as error:
             problems.append(Problem(folder.name, file.name, str(error).split(": ", 1)[-1]))
             continue
@@ -156,7 +156,8 @@ def _load_parts(folder: Path, options: ReadOptions, size: Size | None) -> Loaded
     return Loaded(Annotation(image, rows, columns, tuple(instances)), tuple(problems))
 
 
-def _read(file: Path) -> NDArray[Any]:
+def read_mask(file: Path) -> NDArray[Any]:
+    """The grey values (rows, columns) of a mask; AnnotationError where it is none."""
     from PIL import Image, UnidentifiedImageError
 
     try:

@@ -52,6 +52,8 @@ class Family(ABC):
 
     #: the word for ``--segmenter``
     name: ClassVar[str]
+    #: licence of the weights that it trains, an SPDX name
+    licence: ClassVar[str] = "Apache-2.0"
     #: own settings with their defaults; a settings file may set these and no others in ``[family]``
     options: ClassVar[Mapping[str, Any]] = {}
 

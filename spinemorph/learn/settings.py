@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
@@ -26,6 +26,7 @@ class RunSettings:
     ``rate``: highest learning rate, reached after ``warmup`` steps. ``augment``: 0 (films as they are) to 1.
     ``workers``: processes that prepare samples; their number changes no result. ``clip``: norm that gradients
     are cut to. ``average``: decay of the running mean of the weights that is validated and kept, 0 for none.
+    ``bfloat16``: train with mixed precision on the CPU as well (on CUDA always).
     """
 
     backbone: str
@@ -41,6 +42,7 @@ class RunSettings:
     weight_decay: float = 0.01
     clip: float = 5.0
     average: float = 0.0
+    bfloat16: bool = False
     augment: float = 1.0
     workers: int = 0
     categories: tuple[str, ...] = ("lumbar", "sacrum")
@@ -101,7 +103,7 @@ def settings_from(values: Mapping[str, Any], name: str, options: Mapping[str, An
         own = {**own, key: _typed(value, options[key], f"{name}: {key} in [family]")}
     if "backbone" not in values:
         raise UsageError(f"{name}: no backbone is named")
-    sample = asdict(RunSettings(backbone=""))
+    sample = RunSettings(backbone="").to_dict()
     typed = {key: _typed(value, sample[key], f"{name}: {key}") for key, value in values.items()}
     try:
         return RunSettings(**typed, family={**options, **own})
