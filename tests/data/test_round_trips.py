@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from spinemorph.data.annotation import AnnotatedInstance, Annotation, class_mask
-from spinemorph.data.formats import FORMATS, Losses, find_format, open_annotations, recognise
+from spinemorph.data.formats import (
+    FORMATS,
+    READABLE,
+    Losses,
+    find_format,
+    open_annotations,
+    recognise,
+)
 from spinemorph.errors import AnnotationError, UsageError
 from spinemorph.types import Box, PixelSpacing
 
@@ -154,3 +161,25 @@ def test_an_instance_is_valid_once_constructed(instance, words):
     ring = np.array([[0.0, 0], [9, 0], [9, 9]])
     with pytest.raises(ValueError, match=words):
         AnnotatedInstance(**{"rings": (ring,), **instance})
+
+
+def test_what_the_simulator_wrote_is_read_with_its_truth(tmp_path):
+    from spinemorph.simulate.anatomy_source import load_anatomy
+    from spinemorph.simulate.files import write_film
+    from spinemorph.simulate.film import simulate_film
+    from spinemorph.simulate.settings import Settings
+
+    film = simulate_film(load_anatomy(None), Settings(), 3)
+    write_film(film, tmp_path)
+    assert recognise(tmp_path) == "simulated"
+    loaded = open_annotations(tmp_path).load("film_0000003").annotation
+    assert loaded.size == film.pixels.shape
+    assert loaded.spacing.row == film.truth.spacing_mm
+    things = (*film.truth.bodies, *film.truth.implants)
+    for ours, true in zip(loaded.instances, things, strict=True):
+        assert ours.category == true.category
+        shown = np.zeros(film.pixels.shape, bool)
+        shown[true.box.slices] = true.mask
+        assert (whole(ours, film.pixels.shape) == shown).all()
+    with pytest.raises(UsageError, match="only read"):
+        find_format("simulated", READABLE).write([], tmp_path / "out")

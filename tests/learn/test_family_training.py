@@ -1,0 +1,417 @@
+"""Training, weights and inference that all families share, with the smallest family there is."""
+
+import json
+import pickle
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spinemorph.cli import main
+from spinemorph.data.annotation import AnnotatedInstance, Annotation
+from spinemorph.data.formats import FORMATS
+from spinemorph.errors import AnnotationError, SpinemorphError, UsageError, WeightsError
+from spinemorph.hookspecs import SegmenterPlugin
+from spinemorph.learn import trainer as trainer_module
+from spinemorph.learn.dataset import open_films
+from spinemorph.learn.family import Family, Found
+from spinemorph.learn.films import prepare, varied
+from spinemorph.learn.inference import FamilySegmenter
+from spinemorph.learn.options import TrainOptions
+from spinemorph.learn.run import train_family
+from spinemorph.learn.settings import RunSettings, read_settings, settings_from
+from spinemorph.learn.weights_file import load_weights, save_weights
+from spinemorph.plugins import Plugins, Registered
+from spinemorph.testing import draw_phantom, write_png
+
+
+class Tiny(Family):
+    """The smallest honest family: two convolutions that learn brightness, one body a class."""
+
+    name = "tiny"
+    options = MappingProxyType({"width": 6})
+
+    def build(self):
+        width = self.settings.family["width"]
+        classes = len(self.settings.categories) + 1
+        return nn.Sequential(
+            nn.Conv2d(1, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, classes, 1)
+        )
+
+    def losses(self, network, images, targets):
+        truth = torch.zeros(images[:, 0].shape, dtype=torch.long, device=images.device)
+        for index, target in enumerate(targets):
+            for mask, label in zip(target.masks, target.labels, strict=True):
+                truth[index][mask] = label
+        return {"cross_entropy": nn.functional.cross_entropy(network(images), truth)}
+
+    def find(self, network, images):
+        probabilities = network(images).softmax(dim=1)
+        return [
+            [
+                Found(label, float(each[label].max()), each[label])
+                for label in range(1, each.shape[0])
+                if float(each[label].max()) > 0.5
+            ]
+            for each in probabilities
+        ]
+
+
+SETTINGS = """
+backbone = "none"
+rows = 96
+columns = 64
+batch = 3
+epochs = 3
+rate = 0.02
+warmup = 2
+average = 0.5
+[family]
+width = 8
+"""
+
+
+def phantoms(count=12):
+    return [
+        draw_phantom(180, 120, lordosis=30 + 3 * k, facing="left" if k % 2 else "right")
+        for k in range(count)
+    ]
+
+
+def annotation(name, phantom):
+    instances = [
+        AnnotatedInstance(each.category, level, outline_mask=each.mask, outline_box=each.box)
+        for each, level in zip(phantom.instances, phantom.levels, strict=True)
+    ]
+    return Annotation(name, phantom.radiograph.rows, phantom.radiograph.columns, tuple(instances))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("films")
+    films = [(f"p{k:02d}.png", phantom) for k, phantom in enumerate(phantoms())]
+    for name, phantom in films:
+        write_png(phantom.radiograph.pixels, folder / name)
+    FORMATS["coco"].write([annotation(*film) for film in films], folder / "coco.json")
+    return folder / "coco.json"
+
+
+@pytest.fixture
+def options(tmp_path):
+    (tmp_path / "settings.toml").write_text(SETTINGS)
+    return TrainOptions(
+        tmp_path / "run", test=2, device="cpu", settings=tmp_path / "settings.toml", quiet=True
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(dataset, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    learns = SETTINGS.replace("batch = 3", "batch = 1").replace("epochs = 3", "epochs = 12")
+    learns = learns.replace("rate = 0.02", "rate = 0.1")
+    (folder / "settings.toml").write_text(f"augment = 0.0\n{learns}")
+    run = TrainOptions(
+        folder / "run", test=2, device="cpu", settings=folder / "settings.toml", quiet=True
+    )
+    return train_family(Tiny, open_films(dataset), run)[0]
+
+
+def test_a_run_learns_and_leaves_everything_that_a_user_needs(trained):
+    assert trained.mean_iou > 0.45  # background alone gives 0.29
+    folder = trained.weights.parent
+    assert {path.name for path in folder.iterdir()} == {
+        "curves.png", "done.json", "log.csv", "test.json", "weights.json", "weights.safetensors",
+    }  # fmt: skip
+    manifest = json.loads((folder / "weights.json").read_text())
+    assert manifest["sha256"] == trained.sha256
+    assert manifest["family"] == "tiny"
+    assert manifest["settings"]["family"] == {"width": 8}
+    assert len((folder / "log.csv").read_text().splitlines()) == 13
+    assert len(json.loads((folder / "test.json").read_text())["images"]) == 2
+
+
+def test_the_same_run_gives_the_same_bytes(dataset, options, tmp_path):
+    films = open_films(dataset)
+    one = train_family(Tiny, films, options)[0]
+    other = train_family(Tiny, films, replace(options, output=tmp_path / "again"))[0]
+    assert one.sha256 == other.sha256
+
+
+class StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("place", ["write_log", "write_checkpoint"])
+def test_a_run_that_was_killed_goes_on_and_ends_the_same(
+    place, dataset, options, tmp_path, monkeypatch
+):
+    films = open_films(dataset)
+    whole = train_family(Tiny, films, replace(options, output=tmp_path / "whole"))[0]
+    module = (
+        trainer_module
+        if place == "write_checkpoint"
+        else __import__("spinemorph.learn.run", fromlist=["run"])
+    )
+    real, calls = getattr(module, place), []
+
+    def dies(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise StopError
+        return real(*arguments)
+
+    monkeypatch.setattr(module, place, dies)
+    with pytest.raises(StopError):
+        train_family(Tiny, films, options)
+    monkeypatch.setattr(module, place, real)
+    again = train_family(Tiny, films, options)[0]
+    assert again.sha256 == whole.sha256
+    assert again.epochs == 3
+
+
+def test_a_finished_fold_is_not_trained_again(dataset, options):
+    films = open_films(dataset)
+    first = train_family(Tiny, films, options)
+    before = first[0].weights.stat().st_mtime_ns
+    assert train_family(Tiny, films, options) == first
+    assert first[0].weights.stat().st_mtime_ns == before
+
+
+def test_another_run_in_the_same_folder_is_refused(dataset, options):
+    films = open_films(dataset)
+    train_family(Tiny, films, options)
+    with pytest.raises(UsageError, match=r"holds another run \(its seed differs\)"):
+        train_family(Tiny, films, replace(options, seed=2))
+
+
+def test_folds_can_be_trained_one_by_one(dataset, options):
+    films = open_films(dataset)
+    options = replace(options, folds=5, test=0)
+    (second,) = train_family(Tiny, films, replace(options, fold=2))
+    everything = train_family(Tiny, films, options)
+    assert [each.number for each in everything] == [1, 2, 3, 4, 5]
+    assert everything[1] == second
+    assert len({each.sha256 for each in everything}) == 5
+    with pytest.raises(UsageError, match="there are 5 folds"):
+        train_family(Tiny, films, replace(options, fold=6))
+
+
+def test_a_run_stops_where_nothing_gets_better(dataset, options, tmp_path):
+    settings = SETTINGS.replace("rate = 0.02", "rate = 0.0").replace("epochs = 3", "epochs = 30")
+    (tmp_path / "patient.toml").write_text(f"patience = 2\n{settings}")
+    (result,) = train_family(
+        Tiny, open_films(dataset), replace(options, settings=tmp_path / "patient.toml")
+    )
+    assert (result.best_epoch, result.epochs) == (1, 3)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_in_one_line(dataset, options, monkeypatch):
+    def lost(self, network, images, targets):
+        return {"lost": network(images).sum() * float("nan")}
+
+    monkeypatch.setattr(Tiny, "losses", lost)
+    with pytest.raises(SpinemorphError, match="not finite"):
+        train_family(Tiny, open_films(dataset), replace(options, epochs=40))
+
+
+def test_damaged_films_are_named_and_left_out(dataset, options, tmp_path, capsys):
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    for path in dataset.parent.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "p03.png").write_bytes((folder / "p03.png").read_bytes()[:300])
+    films = open_films(folder / "coco.json")
+    (result,) = train_family(Tiny, films, replace(options, test=0, quiet=False))
+    assert result.films in (8, 9)
+    assert "left out: p03.png" in capsys.readouterr().err
+
+
+def test_films_without_pictures_are_a_clear_fault(dataset, tmp_path):
+    (tmp_path / "coco.json").write_bytes(dataset.read_bytes())
+    with pytest.raises(AnnotationError, match="--images"):
+        open_films(tmp_path / "coco.json")
+
+
+@pytest.mark.parametrize("name", ["via", "labelme", "instance-masks", "label-masks"])
+def test_every_format_serves_as_a_data_set(name, dataset, tmp_path):
+    from spinemorph.data.collection import ReadOptions
+
+    form = FORMATS[name]
+    target = tmp_path / ("out" if form.is_folder else "out.json")
+    films = [(f"p{k:02d}.png", phantom) for k, phantom in enumerate(phantoms())]
+    form.write([annotation(*film) for film in films], target)
+    found = open_films(target, name, ReadOptions(images=dataset.parent))
+    assert len(found) == 12
+    ready, problems = prepare(found.films[:2], settings_from({"backbone": "x"}, "s", {}))
+    assert not problems
+    assert all({1, 2} == set(film.labels.tolist()) for film in ready)
+
+
+def test_the_segmenter_answers_in_original_pixels(trained):
+    segmenter = FamilySegmenter(Tiny, trained.weights, "cpu")
+    phantom = draw_phantom(360, 240)
+    found = segmenter.segment(phantom.radiograph)
+    union = np.zeros((360, 240), bool)
+    for body in phantom.instances[:-1]:
+        union[body.box.slices] |= body.mask
+    ours = np.zeros((360, 240), bool)
+    for each in found:
+        if each.category == "lumbar":
+            ours[each.box.slices] |= each.mask
+    assert (ours & union).sum() / (ours | union).sum() > 0.6
+
+
+def test_many_films_at_once_give_what_each_gives_alone(trained):
+    segmenter = FamilySegmenter(Tiny, trained.weights, "cpu")
+    films = [phantom.radiograph for phantom in phantoms(11)]
+    together = segmenter.segment_many(films)
+    for film, found in zip(films, together, strict=True):
+        alone = segmenter.segment(film)
+        assert [each.box for each in alone] == [each.box for each in found]
+
+
+def test_too_little_memory_of_the_gpu_is_answered_by_smaller_batches_then_the_cpu(
+    trained, monkeypatch
+):
+    segmenter = FamilySegmenter(Tiny, trained.weights, "cpu")
+    real, asked = segmenter.family.find, []
+
+    def find(network, images):
+        asked.append(len(images))
+        if len(images) > 1 or asked.count(1) == 1:
+            raise torch.cuda.OutOfMemoryError
+        return real(network, images)
+
+    monkeypatch.setattr(segmenter.family, "find", find)
+    with pytest.warns(RuntimeWarning, match="going on with the CPU"):
+        found = segmenter.segment_many([phantom.radiograph for phantom in phantoms(4)])
+    assert len(found) == 4
+    assert asked[:3] == [4, 2, 1]
+
+
+def test_weights_that_are_none_are_refused_in_one_line(trained, tmp_path):
+    content = trained.weights.read_bytes()
+    torch.save({"x": torch.zeros(2)}, tmp_path / "torch.pt")
+    (tmp_path / "pickle").write_bytes(pickle.dumps({"x": 1}))
+    (tmp_path / "short").write_bytes(content[:-40])
+    (tmp_path / "text").write_text("no weights at all\n")
+    (tmp_path / "empty").write_bytes(b"")
+    save_weights(tmp_path / "other.safetensors", {}, {"family": "unet", "settings": {}})
+    save_weights(
+        tmp_path / "misfit.safetensors",
+        {"0.weight": torch.zeros(3)},
+        {"family": "tiny", "settings": RunSettings("none").to_dict()},
+    )
+    expected = {
+        "torch.pt": "pickled", "pickle": "pickled", "short": "damaged", "text": "not a weights file",
+        "empty": "not a weights file", "missing": "cannot be read", "other.safetensors": "'unet'",
+        "misfit.safetensors": "cannot be used",
+    }  # fmt: skip
+    for name, words in expected.items():
+        with pytest.raises(WeightsError, match=words) as fault:
+            FamilySegmenter(Tiny, tmp_path / name, "cpu")
+        assert "\n" not in str(fault.value)
+    with pytest.raises(WeightsError, match="--weights"):
+        FamilySegmenter(Tiny, None, "cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_cuda_where_there_is_none_is_an_error(trained):
+    with pytest.raises(UsageError, match="--device cuda"):
+        FamilySegmenter(Tiny, trained.weights, "cuda")
+
+
+def test_a_changed_weights_file_has_another_hash(trained):
+    loaded = load_weights(trained.weights, "tiny")
+    assert loaded.sha256 == trained.sha256
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("rows = 96", "no backbone"),
+        ('backbone = "x"\nrow = 9', "unknown setting 'row'"),
+        ('backbone = "x"\nrows = "many"', "expected int"),
+        ('backbone = "x"\nrows = 3', "at least 32"),
+        ('backbone = "x"\noptimizer = "best"', "adamw, sgd"),
+        ('backbone = "x"\ncategories = ["bone"]', "unknown category"),
+        ('backbone = "x"\n[family]\ndepth = 3', r"unknown setting 'depth' in \[family\]"),
+        ("backbone = ", "not a TOML file"),
+    ],
+)
+def test_settings_that_are_wrong_are_one_line(text, words, tmp_path):
+    path = tmp_path / "s.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=words) as fault:
+        read_settings(path, {"width": 6})
+    assert "\n" not in str(fault.value)
+
+
+def test_variation_keeps_picture_and_masks_together(dataset):
+    settings = settings_from({"backbone": "x", "rows": 192, "columns": 128}, "s", {})
+    film = prepare(open_films(dataset).films[:1], settings)[0][0]
+    for seed in range(6):
+        sample = varied(film, 0.3, np.random.default_rng(seed))
+        sacrum = sample.masks[list(sample.labels).index(2)]
+        others = np.any(
+            [m for m, k in zip(sample.masks, sample.labels, strict=True) if k == 1], axis=0
+        )
+        image = sample.image
+        assert np.median(image[sacrum]) > np.median(image[others])
+    assert np.array_equal(varied(film, 0.0, np.random.default_rng(1)).masks, film.masks)
+
+
+@pytest.fixture
+def tiny_plugin(monkeypatch):
+    def train(films, options):
+        return train_family(Tiny, films, options)
+
+    def create(weights=None, device="auto"):
+        return FamilySegmenter(Tiny, weights, device)
+
+    plugin = SegmenterPlugin("tiny", "Two convolutions", 1, create, train)
+    found = Plugins((Registered("segmenter", plugin, "spinemorph-tiny", "1"),))
+    monkeypatch.setattr("spinemorph.plugins.load_plugins", lambda: found)
+    return found
+
+
+def train_command(*arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *map(str, arguments)])
+    return ended.value.code
+
+
+def test_the_command_trains_and_says_where_the_weights_are(
+    tiny_plugin, dataset, options, tmp_path, capsys
+):
+    settings = ["--settings", options.settings, "--epochs", "1", "--device", "cpu"]
+    arguments = [dataset, "-o", tmp_path / "out", "--segmenter", "tiny", *settings]
+    assert train_command(*arguments, "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["epochs"] == 1
+    assert (tmp_path / "out/fold-1/weights.safetensors").exists()
+    assert train_command(*arguments) == 0
+    assert "fold 1: mean IoU" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("extra", "code", "words"),
+    [
+        (["--segmenter", "none"], 2, "unknown segmenter"),
+        (["--segmenter", "tiny", "--from", "dicom"], 2, "unknown format"),
+        (["--segmenter", "tiny", "--preset", "light"], 2, "no preset"),
+    ],
+)
+def test_the_command_says_what_is_wrong(extra, code, words, tiny_plugin, dataset, tmp_path, capsys):
+    assert train_command(dataset, "-o", tmp_path / "out", *extra) == code
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    assert words in error
+
+
+def test_the_embedded_model_is_not_trained_by_this_command(dataset, tmp_path, capsys):
+    assert train_command(dataset, "-o", tmp_path / "out", "--segmenter", "compact") == 2
+    assert "cannot be trained" in capsys.readouterr().err
