@@ -253,6 +253,11 @@ def read_rows(path: Path, stamp: str) -> dict[int, dict[str, Any]]:
     return rows
 
 
+def _claims(row: dict[str, Any]) -> bool:
+    """Whether an implant is said to be new or gone."""
+    return any(event[0] in ("appeared", "vanished") for event in row["events"])
+
+
 def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} % ({part} of {whole})" if whole else "-"
 
@@ -274,8 +279,10 @@ def summary(rows: list[dict[str, Any]]) -> None:
             if row["kind"].startswith(name) and (not name or row["kind"] == name)
         ]
         called = [row for row in part if any(c["verdict"] == "changed" for c in row["changes"])]
+        claimed = [row for row in part if row in called or _claims(row)]
         print(
-            f"unchanged pairs with any measure changed ({name or 'all'}): {share(len(called), len(part))}"
+            f"unchanged pairs ({name or 'all'}) with any measure changed: {share(len(called), len(part))}; "
+            f"with that or an implant new or gone: {share(len(claimed), len(part))}"
         )
     for row in still:
         found = [c for c in row["changes"] if c["verdict"] == "changed"]
@@ -286,10 +293,12 @@ def summary(rows: list[dict[str, Any]]) -> None:
                 if c["difference"] is not None and c["limit"] is not None
             )
             print(f"  pair {row['pair']}, {row['kind']}, {row['scale']}: {words}")
-    false_events = [row for row in still if row["events"]]
-    print(
-        f"unchanged pairs with an implant said to be new or gone: {share(len(false_events), len(still))}"
-    )
+    for words, kinds in (
+        ("said to be new or gone", ("appeared", "vanished")),
+        ("said to be seen on one film only", ("only_after", "only_before")),
+    ):
+        told = [row for row in still if any(event[0] in kinds for event in row["events"])]
+        print(f"unchanged pairs with an implant {words}: {share(len(told), len(still))}")
     comparable = [
         sum(c["verdict"] != "not_comparable" for c in row["changes"]) / max(len(row["changes"]), 1)
         for row in rows

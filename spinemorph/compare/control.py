@@ -47,8 +47,8 @@ def adjusted(
 ) -> tuple[list[float], list[bool]]:
     """Probability of every test corrected for all the others, and whether it is primary.
 
-    ``operated``: by film the levels that surgery reached since its reference; their segments are
-    expected to change and get more of the error.
+    ``operated``: by film the levels that an implant touches on it or on its reference; their segments
+    are expected to change and get more of the error.
     """
     places: dict[tuple[int, Place], list[int]] = {}
     for index, test in enumerate(tests):

@@ -11,7 +11,7 @@ from spinemorph.compare.alignment import align
 from spinemorph.compare.bodies import bodies_of, operated_levels
 from spinemorph.compare.changes import Pair, changes_of, judged
 from spinemorph.compare.comparable import checks_of
-from spinemorph.compare.implants import events_of, first_with, matched, reached
+from spinemorph.compare.implants import events_of, first_with, matched
 from spinemorph.compare.numbering import renumbered, shift_of
 from spinemorph.compare.order import date_of, in_order, same_patient
 from spinemorph.compare.scale import scale_of
@@ -113,7 +113,7 @@ def _changes(
     found: list[Change] = []
     operated = {}
     for film in range(1, len(studies)):
-        operated[film] = reached(events, 0, film)
+        operated[film] = operated_levels((studies[0], studies[film]))
         checks = {pair: (*about, *_about(numbering, pair)) for pair, about in between.items()}
         found += changes_of(_pair(studies, scales, checks, 0, film), only_implants=False)
         if first is not None and first < film:

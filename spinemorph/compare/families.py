@@ -6,16 +6,17 @@ from typing import Final
 
 from spinemorph.anatomy import LEVELS_UPWARD
 
-#: The pose of a motion segment has three degrees of freedom, and each has one measure here. A measure
-#: that is not named here follows the place it belongs to.
+#: The pose of a motion segment has three degrees of freedom, and each has one measure here; of the disc
+#: heights the one with the smallest error that every disc has, with millimetres or without. A measure that is
+#: not named here follows the place it belongs to.
 PRIMARY: Final = {
     "whole": ("lumbar_lordosis",),
-    "segment": ("disc_angle", "disc_height_index", "slip_percent"),
+    "segment": ("disc_angle", "disc_height_farfan", "slip_percent"),
     "body": ("height_ratio_wedge", "height_ratio_biconcave", "height_ratio_crush"),
 }
 #: Share of the error that each kind of place may spend.
 SHARES: Final = {"whole": 0.25, "segment": 0.40, "body": 0.20, "implant": 0.10, "other": 0.05}
-#: Of what the segments have: those that were operated on between the films, and those next to them.
+#: Of what the segments have: those with implants, and those next to them.
 OPERATED, ADJACENT = 0.55, 0.25
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from spinemorph.anatomy import LEVELS_UPWARD
+from spinemorph.anatomy import LEVELS_UPWARD, level_above
 from spinemorph.compare.types import ImplantEvent
 from spinemorph.types import Implant, Study
 
@@ -38,18 +38,41 @@ def events_of(studies: Sequence[Study]) -> tuple[ImplantEvent, ...]:
 
     A level counts and not how many screws are seen on it: those of both sides hide each other. Screws,
     rods and plates of one place belong together: one of them alone that a film does not show is more
-    likely hidden than removed.
+    likely hidden than removed. For the same reason a single implant beside others that both films show
+    is ``only_after`` or ``only_before``: said, and not claimed to be new or gone.
     """
     found: list[ImplantEvent] = []
     for film in range(1, len(studies)):
         before, after = studies[film - 1], studies[film]
-        found += [
-            ImplantEvent("appeared", *place, film, score) for place, score in _new(before, after)
-        ]
-        found += [
-            ImplantEvent("vanished", *place, film, score) for place, score in _new(after, before)
-        ]
+        for old, new, sure, unsure in (
+            (before, after, "appeared", "only_after"),
+            (after, before, "vanished", "only_before"),
+        ):
+            for place, score in _new(old, new):
+                kind: Any = sure if _claimed(place[1], old, new) else unsure
+                found.append(ImplantEvent(kind, *place, film, score))
     return tuple(found)
+
+
+def _claimed(levels: tuple[str, ...], old: Study, new: Study) -> bool:
+    """Whether an implant of ``new`` at ``levels`` is new: ``old`` shows none there or beside it, or
+    none at a level of it where ``new`` shows two at least.
+    """
+    known = [_touched(implant) for implant in old.implants if implant.score >= SURE]
+    near = {level_above(level, step) for level in levels for step in (-1, 0, 1)}
+    if not any(touched & near for touched in known):
+        return True
+    shown = [_touched(implant) for implant in new.implants if implant.score >= SURE]
+    return any(
+        sum(level in touched for touched in shown) >= 2
+        and not any(level in touched for touched in known)
+        for level in levels
+    )
+
+
+def _touched(implant: Implant) -> set[str]:
+    """Levels of an implant that is fixed to bodies; a rod runs past them."""
+    return set() if implant.category == "rod" else set(implant.levels)
 
 
 def _new(old: Study, new: Study) -> list[tuple[tuple[str, tuple[str, ...]], float]]:
@@ -84,16 +107,6 @@ def first_with(studies: Sequence[Study]) -> int | None:
         if any(implant.score >= SURE for implant in study.implants):
             return film
     return None
-
-
-def reached(events: Sequence[ImplantEvent], first: int, last: int) -> set[str]:
-    """Levels of implants that appeared after ``first`` up to ``last``."""
-    return {
-        level
-        for event in events
-        if event.kind == "appeared" and event.category != "rod" and first < event.film <= last
-        for level in event.levels
-    }
 
 
 def _alike(one: Implant, other: Implant) -> bool:

@@ -111,9 +111,13 @@ class Change:
 
 @dataclass(frozen=True)
 class ImplantEvent:
-    """An implant that is new on ``film`` or no longer found there, against the film before."""
+    """An implant that is new on ``film`` or no longer found there, against the film before.
 
-    kind: Literal["appeared", "vanished"]
+    ``only_after``, ``only_before``: seen on one film alone, beside implants that both show: it may have been
+    missed on the other.
+    """
+
+    kind: Literal["appeared", "vanished", "only_after", "only_before"]
     category: str
     levels: tuple[str, ...]
     film: int

@@ -169,6 +169,6 @@ def test_surgery_puts_weight_on_its_segment(measure, quads, rows, raised, implan
     operated = raised(quads, "L4", 9.0)
     plain = measure(operated, date="2024-06-01")
     known = replace(plain, implants=(implant("cage", "L4", "L5"),))
-    without = rows(compare_studies([measure(), plain]))["disc_height_index", "L4-L5"]
-    with_cage = rows(compare_studies([measure(), known]))["disc_height_index", "L4-L5"]
+    without = rows(compare_studies([measure(), plain]))["disc_height_farfan", "L4-L5"]
+    with_cage = rows(compare_studies([measure(), known]))["disc_height_farfan", "L4-L5"]
     assert with_cage.p < without.p

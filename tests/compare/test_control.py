@@ -7,7 +7,7 @@ from spinemorph.compare.control import Trial, adjusted, holm, two_sided, weighte
 from spinemorph.compare.families import place_of
 
 SEGMENTS = (("L1", "L2"), ("L2", "L3"), ("L3", "L4"), ("L4", "L5"), ("L5", "S1"))
-NAMES = ("disc_angle", "disc_height_index", "slip_percent", "disc_height_dabbs", "slip")
+NAMES = ("disc_angle", "disc_height_farfan", "slip_percent", "disc_height_dabbs", "slip")
 
 
 def table(p):

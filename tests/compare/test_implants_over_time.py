@@ -38,6 +38,26 @@ def test_what_is_no_longer_found_is_named(measure, implant):
     }
 
 
+def test_a_single_implant_beside_others_of_both_films_is_said_and_not_claimed(measure, implant):
+    cage = implant("cage", "L4", "L5")
+    one = measure(implants=[cage])
+    two = measure(date=LATER, implants=[cage, implant("screw", "L5")])
+    assert named(events_of([one, two])) == {("only_after", "screw", ("L5",), 1)}
+    assert named(events_of([two, one])) == {("only_before", "screw", ("L5",), 1)}
+    comparison = compare_studies([one, two])
+    assert "screw" not in comparison.summary[0]
+
+
+def test_a_construct_that_grew_by_a_level_is_claimed(measure, implant):
+    cage = implant("cage", "L4", "L5")
+    more = [cage, implant("cage", "L3", "L4", number=2), implant("screw", "L3")]
+    grown = events_of([measure(implants=[cage]), measure(date=LATER, implants=more)])
+    assert named(grown) == {
+        ("appeared", "cage", ("L3", "L4"), 1),
+        ("appeared", "screw", ("L3",), 1),
+    }
+
+
 def test_a_second_screw_of_one_level_is_not_new(measure, implant):
     one = measure(implants=[implant("screw", "L4")])
     two = measure(implants=[implant("screw", "L4"), implant("screw", "L4", number=2)])
