@@ -62,8 +62,8 @@ def same_patient(studies: Sequence[Study], *, allowed: bool) -> list[Check]:
         if len(known) > 1:
             if not allowed:
                 raise UsageError(
-                    f"the films have different {words} ({', '.join(sorted(known))}): are they of one "
-                    "patient? --other-patient compares them all the same"
+                    f"the films have {len(known)} different {words}: are they of one patient? "
+                    "--other-patient compares them all the same"
                 )
             checks.append(Check(f"{name}_differs", everyone, ", ".join(sorted(known))))
         elif None in values or "" in values:

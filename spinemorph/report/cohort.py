@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from spinemorph.report.csv_writer import no_formula
 from spinemorph.report.remarks import age
 from spinemorph.report.tables import KEY
 from spinemorph.types import FloatArray, Measurement, Study
@@ -122,7 +123,9 @@ class Cohort:
         blank = [""] * len(self.columns)
         for row in self.rows:
             shown = ["" if np.isnan(value) else format(value, ".6g") for value in row.values]
-            writer.writerow([*row.facts, row.index_class, *shown, *blank[len(shown) :]])
+            writer.writerow(
+                [*map(no_formula, row.facts), row.index_class, *shown, *blank[len(shown) :]]
+            )
         return stream.getvalue()
 
     def _place(self, key: str) -> int:

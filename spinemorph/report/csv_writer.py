@@ -26,6 +26,10 @@ COLUMNS: Final = (
 )
 
 
+#: A spreadsheet computes a cell that begins so.
+_FORMULA: Final = tuple("=+-@\t\r")
+
+
 class CsvWriter:
     """Writes measurements.csv: UTF-8, comma, header row; a missing value is an empty field."""
 
@@ -40,8 +44,13 @@ class CsvWriter:
 
 def measurement_rows(study: Study) -> Iterator[tuple[str, ...]]:
     """One row a measurement, in the order of :data:`COLUMNS`."""
-    name = PurePath(study.source.file).stem
+    name = no_formula(PurePath(study.source.file).stem)
     return (_row(name, item) for item in study.measurements)
+
+
+def no_formula(text: str) -> str:
+    """A text from outside (a file's name) that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in _FORMULA else text
 
 
 def _row(study: str, item: Measurement) -> tuple[str, ...]:

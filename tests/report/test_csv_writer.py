@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 from spinemorph.report.csv_writer import COLUMNS, CsvWriter
 
@@ -36,3 +37,11 @@ def test_missing_values_are_empty_and_have_a_reason(build, tmp_path):
         assert (row["value"], row["low95"], row["high95"]) == ("", "", "")
         assert row["reason"] == "no_pixel_spacing"
     assert all(row["value"] for row in rows if row["name"] == "disc_height_index")
+
+
+def test_a_file_s_name_is_no_formula_in_a_spreadsheet(phantom, tmp_path):
+    study, film = phantom
+    for name in ("=1+2.png", "@SUM(A1).dcm", "-x.png", "+4.tif"):
+        trick = replace(study, source=replace(study.source, file=name))
+        assert written(trick, film, tmp_path / "m.csv")[0]["study"].startswith("'")
+    assert written(study, film, tmp_path / "m.csv")[0]["study"] == "phantom"
