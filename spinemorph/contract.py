@@ -46,15 +46,26 @@ def _fault(instance: Any, radiograph: Radiograph) -> str | None:
             f"{instance.category} in {box} lies outside the film of {radiograph.rows} x "
             f"{radiograph.columns} pixels; instances belong in original pixels"
         )
-    if instance.corners is not None:
-        half_known = np.isnan(instance.corners).sum(axis=1) == 1
-        if half_known.any() or np.isinf(instance.corners).any():
-            return f"corners of a {instance.category} must be finite, or NaN in both x and y"
-    if instance.covariance is not None:
-        if instance.corners is None:
-            return f"a covariance without corners ({instance.category})"
-        if not _is_covariance(instance.covariance, ~np.isnan(instance.corners[:, 0])):
-            return f"covariance of a {instance.category} must be symmetric and not negative"
+    return _points_fault(
+        instance, "corners", instance.corners, instance.covariance
+    ) or _points_fault(instance, "middles", instance.middles, instance.middle_covariance)
+
+
+def _points_fault(
+    instance: Instance, name: str, points: FloatArray | None, covariance: FloatArray | None
+) -> str | None:
+    """What is wrong with points (n, 2) and their covariance (n, 2, 2), or None."""
+    if points is not None:
+        half_known = np.isnan(points).sum(axis=1) == 1
+        if half_known.any() or np.isinf(points).any():
+            return f"{name} of a {instance.category} must be finite, or NaN in both x and y"
+    if covariance is not None:
+        if points is None:
+            return f"a covariance without {name} ({instance.category})"
+        if not _is_covariance(covariance, ~np.isnan(points[:, 0])):
+            return (
+                f"covariance of {name} of a {instance.category} must be symmetric and not negative"
+            )
     return None
 
 

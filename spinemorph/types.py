@@ -153,8 +153,10 @@ class Instance:
 
     ``mask``: read-only bool, cropped to ``box``. ``corners``: (4, 2) of x, y in the order of
     :data:`spinemorph.anatomy.CORNERS`; a corner that is not known (the inferior ones of S1) is NaN.
-    ``covariance``: (4, 2, 2) in square pixels. ``level_probabilities``: a model's own belief of
-    the level's name; evidence for numbering, never a name by itself.
+    ``covariance``: (4, 2, 2) in square pixels. ``middles``: (2, 2) of the superior and inferior endplate
+    where a model gives them (NaN: unknown), with ``middle_covariance`` (2, 2, 2).
+    ``level_probabilities``: a model's own belief of the level's name; evidence for numbering, never a
+    name by itself.
     """
 
     category: str
@@ -164,6 +166,8 @@ class Instance:
     corners: FloatArray | None = None
     covariance: FloatArray | None = None
     level_probabilities: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
+    middles: FloatArray | None = None
+    middle_covariance: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.category not in CATEGORIES:
@@ -180,6 +184,10 @@ class Instance:
         if self.covariance is not None:
             covariance = frozen_array(self.covariance, np.float64, (4, 2, 2), "covariance")
             object.__setattr__(self, "covariance", covariance)
+        for name, shape in (("middles", (2, 2)), ("middle_covariance", (2, 2, 2))):
+            if getattr(self, name) is not None:
+                value = frozen_array(getattr(self, name), np.float64, shape, name)
+                object.__setattr__(self, name, value)
         probabilities = MappingProxyType(dict(self.level_probabilities))
         object.__setattr__(self, "level_probabilities", probabilities)
 
@@ -198,6 +206,8 @@ class Instance:
                 self.corners,
                 self.covariance,
                 dict(self.level_probabilities),
+                self.middles,
+                self.middle_covariance,
             ),
         )
 

@@ -169,6 +169,12 @@ SQUARE = np.array([[10.0, 10], [13, 10], [10, 13], [13, 13]])
             [dataclasses.replace(BODY, corners=SQUARE, covariance=np.full((4, 2, 2), np.nan))],
             "symmetric and not negative",
         ),
+        ([dataclasses.replace(BODY, middles=SQUARE[:2] + [np.nan, 0])], "middles of a lumbar"),
+        ([dataclasses.replace(BODY, middle_covariance=np.zeros((2, 2, 2)))], "without middles"),
+        (
+            [dataclasses.replace(BODY, middles=SQUARE[:2], middle_covariance=-np.ones((2, 2, 2)))],
+            "covariance of middles of a lumbar must be symmetric",
+        ),
         (Segmentation((BODY,), lateral_lumbar=1.5), r"lateral_lumbar must be in \[0, 1\]"),
     ],
 )

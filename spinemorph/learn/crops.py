@@ -22,8 +22,8 @@ NEGATIVE = 0.18
 
 @dataclass(frozen=True, eq=False)
 class CropSample:
-    """``image`` (2, 112, 112), ``corners`` (6, 2) in crop pixels with weight (6,): four of a body,
-    two of S1; ``masks`` (2, 56, 56) with weight (2,), ``validity`` (2,) with weight (2,).
+    """``image`` (2, 112, 112), ``corners`` (9, 2) in crop pixels with weight (9,): the points of
+    :data:`layout.POINTS`; ``masks`` (2, 56, 56) with weight (2,), ``validity`` (2,) with weight (2,).
     """
 
     image: FloatImage
@@ -75,13 +75,15 @@ def _jitter(corners: FloatArray, facing_left: bool, sacrum: bool, rng: Generator
 def _positive(film: PooledFilm, i: int, rng: Generator) -> CropSample:
     sacrum = film.levels[i] == "S1"
     affine = _jitter(film.corners[i], film.facing_left, sacrum, rng)
-    corners = windows.apply(affine, film.corners[i])
-    target, weight = np.zeros((6, 2), np.float32), np.zeros(6, np.float32)
-    inside = np.all((corners > 2) & (corners < layout.CROP - 3), axis=1)
-    if sacrum:
-        target[4:], weight[4:] = np.nan_to_num(corners[:2]), inside[:2]
-    else:
-        target[:4], weight[:4] = corners, inside
+    target = np.zeros((layout.POINTS, 2), np.float32)
+    weight = np.zeros(layout.POINTS, np.float32)
+    for place, known in (
+        (layout.SACRUM_CORNERS if sacrum else layout.BODY_CORNERS, film.corners[i]),
+        (layout.SACRUM_MIDDLES if sacrum else layout.BODY_MIDDLES, film.middles[i]),
+    ):
+        points = windows.apply(affine, known[: place.stop - place.start])
+        target[place] = np.nan_to_num(points)
+        weight[place] = np.all((points > 2) & (points < layout.CROP - 3), axis=1)
     masks = np.zeros((2, SIDE, SIDE), np.float32)
     top, left, mask = film.masks[i]
     shifted = affine.copy()
@@ -127,8 +129,8 @@ def _negative(film: PooledFilm, i: int, rng: Generator) -> CropSample:
         affine = windows.similarity(spot, (middle, middle), scale, rng.uniform(-0.8, 0.8))
     return CropSample(
         _image(film, affine, rng),
-        np.zeros((6, 2), np.float32),
-        np.zeros(6, np.float32),
+        np.zeros((layout.POINTS, 2), np.float32),
+        np.zeros(layout.POINTS, np.float32),
         np.zeros((2, SIDE, SIDE), np.float32),
         np.zeros(2, np.float32),
         np.zeros(2, np.float32),

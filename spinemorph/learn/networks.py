@@ -130,8 +130,9 @@ def _double(x: Tensor) -> Tensor:
 class Refiner(nn.Module):
     """Corners and outline of one body in its canonical crop.
 
-    Input (n, 2, 112, 112); outputs in the order of :data:`layout.REFINER_OUTPUTS`: corner logits
-    (n, 6, 56, 56), mask logits of body and S1 (n, 2, 56, 56), validity logits (n, 2).
+    Input (n, 2, 112, 112); outputs in the order of :data:`layout.REFINER_OUTPUTS`: logits of the points
+    of :data:`layout.POINTS` (n, 9, 56, 56), mask logits of body and S1 (n, 2, 56, 56), validity
+    logits (n, 2).
     """
 
     def __init__(self, widths: tuple[int, ...] = (24, 48, 80, 112)) -> None:
@@ -147,7 +148,7 @@ class Refiner(nn.Module):
         self.merge4 = Residual(w4, w4)
         self.up2 = nn.Conv2d(w4, w2, 1)
         self.merge2 = Residual(w2, w2)
-        self.maps = nn.Conv2d(w2, 8, 1)
+        self.maps = nn.Conv2d(w2, layout.POINTS + 2, 1)
         self.validity = nn.Sequential(
             nn.Linear(2 * w16, 64), nn.ReLU(inplace=True), nn.Linear(64, 2)
         )
@@ -162,4 +163,4 @@ class Refiner(nn.Module):
         p2 = self.merge2(c2 + _double(self.up2(p4)))
         maps = self.maps(p2)
         validity = self.validity(torch.cat([c16.mean((2, 3)), c16.amax((2, 3))], 1))
-        return maps[:, :6], maps[:, 6:], validity
+        return maps[:, : layout.POINTS], maps[:, layout.POINTS :], validity

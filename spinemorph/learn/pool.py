@@ -24,6 +24,7 @@ from spinemorph.types import FloatArray
 class PooledFilm:
     """A film as training needs it: ``image`` uint8, levels, corners (n, 4, 2), layers of masks.
 
+    ``middles`` (n, 2, 2) of the superior and inferior endplate, NaN where unknown.
     ``lumbar``, ``sacrum`` uint8 (rows, columns); ``implants``: class index + 1 per pixel, 0 none.
     ``masks``: per body (top, left, bool crop). ``shown``: a film without bone worth finding is not.
     """
@@ -31,6 +32,7 @@ class PooledFilm:
     image: NDArray[np.uint8]
     levels: tuple[str, ...]
     corners: FloatArray
+    middles: FloatArray
     visible: FloatArray
     masks: tuple[tuple[int, int, NDArray[np.bool_]], ...]
     implants: tuple[tuple[str, int, int, NDArray[np.bool_]], ...]
@@ -53,6 +55,7 @@ def save(film: SimulatedFilm, path: Path) -> None:
         "image": np.round(pixels * 255).astype(np.uint8),
         "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8),
         "corners": np.array([body.corners for body in truth.bodies]).reshape(-1, 4, 2),
+        "middles": np.array([body.middles for body in truth.bodies]).reshape(-1, 2, 2),
         "visible": np.array([body.visible for body in truth.bodies]),
     }
     for name, things in (("body", truth.bodies), ("implant", truth.implants)):
@@ -75,6 +78,10 @@ def load(path: Path) -> PooledFilm:
             stored["image"],
             tuple(facts["levels"]),
             stored["corners"],
+            # pools of earlier versions have none
+            stored["middles"]
+            if "middles" in stored.files
+            else np.full((len(bodies), 2, 2), np.nan),
             stored["visible"],
             tuple(bodies),
             tuple((name, *rest) for name, rest in zip(facts["implants"], implants, strict=True)),

@@ -17,6 +17,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from spinemorph.segmenters.compact import layout
 from spinemorph.segmenters.compact.weights import FINDER, REFINER
 
 FloatArrays = tuple[np.ndarray, np.ndarray | None]
@@ -32,6 +33,7 @@ def start_from(network: nn.Module, weights: Path, images: Iterable[Tensor]) -> N
     with zipfile.ZipFile(weights) as archive:
         layers = _layers(archive.read(name))
     batches = list(images)
+    layers = [_with_middles(*layer) for layer in layers]
     ordered = _in_order(network, batches[0][:1])
     if len(ordered) != len(layers):
         raise ValueError(f"{weights}: {len(layers)} layers, expected {len(ordered)}")
@@ -52,6 +54,17 @@ def _layers(content: bytes) -> list[FloatArrays]:
             bias = values[node.input[2]] if len(node.input) > 2 else None
             found.append((values[node.input[1]], bias))
     return found
+
+
+def _with_middles(weight: np.ndarray, bias: np.ndarray | None) -> FloatArrays:
+    """The last layer of a refiner that knew no middles of endplates, with maps for them that say nothing."""
+    old = layout.POINTS - 3 + 2
+    if weight.shape[0] != old or weight.shape[2:] != (1, 1) or bias is None or len(bias) != old:
+        return weight, bias
+    known = layout.POINTS - 3
+    more = np.zeros((3, *weight.shape[1:]), np.float32)
+    grown = np.concatenate([weight[:known], more, weight[known:]])
+    return grown, np.concatenate([bias[:known], np.zeros(3, np.float32), bias[known:]])
 
 
 def _in_order(network: nn.Module, image: Tensor) -> list[tuple[nn.Module, nn.Module | None]]:

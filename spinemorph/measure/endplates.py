@@ -85,8 +85,9 @@ def _landmarks(
     if _touches_edge(instance, radiograph):
         flags.append("cut_by_edge")
     drawn = draw(corners, covariance, generator)
-    half = generator.standard_normal((DRAWS // 2, 2)) * shape.sunk_sd
-    depths = shape.sunk + np.concatenate([np.zeros((1, 2)), half, -half])
+    sunk, sunk_sd = _sunk(instance, corners, contour.mean(axis=0), shape, aspect)
+    half = generator.standard_normal((DRAWS // 2, 2)) * sunk_sd
+    depths = sunk + np.concatenate([np.zeros((1, 2)), half, -half])
     middles = _middles(drawn, depths, contour.mean(axis=0), aspect)
     return BodyLandmarks(
         body.level,
@@ -96,12 +97,39 @@ def _landmarks(
         corners,
         covariance,
         middles[0],
-        float(np.nanmean(shape.sunk_sd)),
+        float(np.nanmean(sunk_sd)),
         drawn,
         middles,
         tuple(dict.fromkeys(flags)),
         route,
     )
+
+
+def _sunk(
+    instance: Instance, corners: FloatArray, centre: FloatArray, shape: MaskShape, aspect: float
+) -> tuple[FloatArray, FloatArray]:
+    """How far the middles of the endplates lie inside the line between their corners, (2,) in square
+    pixels with standard deviations: as the model sees them, else as the outline tells.
+    """
+    sunk, sunk_sd = shape.sunk.copy(), shape.sunk_sd.copy()
+    if instance.middles is None or instance.middle_covariance is None:
+        return sunk, sunk_sd
+    square = np.array([1.0, aspect])
+    for k, middle in enumerate(instance.middles * square):
+        a, b = corners[2 * k : 2 * k + 2] * square
+        inward = _inward(a - b, (a + b) / 2, centre * square)
+        away = float(inward @ (middle - (a + b) / 2))
+        if np.isfinite(away):
+            covariance = instance.middle_covariance[k] * np.outer(square, square)
+            sunk[k], sunk_sd[k] = away, float(np.sqrt(max(inward @ covariance @ inward, 0.0)))
+    return sunk, sunk_sd
+
+
+def _inward(along: FloatArray, middle: FloatArray, centre: FloatArray) -> FloatArray:
+    """Unit normal (2,) of an endplate that points to the centre of its body."""
+    length = max(float(np.linalg.norm(along)), 1e-9)
+    normal = np.array([-along[1], along[0]]) / length
+    return normal if normal @ (centre - middle) >= 0 else -normal
 
 
 def _corners(

@@ -25,10 +25,12 @@ def test_pool_keeps_the_truth(pool: Path) -> None:
         film = load(path)
         assert film.image.dtype == np.uint8
         assert len(film.levels) == len(film.corners) == len(film.masks) == len(film.visible)
-        for level, corners, (top, left, mask) in zip(
-            film.levels, film.corners, film.masks, strict=True
+        for level, corners, middles, (top, left, mask) in zip(
+            film.levels, film.corners, film.middles, film.masks, strict=True
         ):
+            assert np.isfinite(middles[0]).all()
             if level != "S1":
+                assert np.isfinite(middles[1]).all()
                 column, row = corners.mean(axis=0) - [left, top]
                 inside = 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1]
                 assert not inside or mask[int(row), int(column)]

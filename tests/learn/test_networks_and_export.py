@@ -14,6 +14,7 @@ from safetensors.torch import save_file  # noqa: E402
 from spinemorph.learn.export import write  # noqa: E402
 from spinemorph.learn.losses import focal, overlap  # noqa: E402
 from spinemorph.learn.networks import Finder, Refiner  # noqa: E402
+from spinemorph.learn.start import _with_middles
 from spinemorph.segmenters.compact import CompactSegmenter, layout  # noqa: E402
 from spinemorph.types import Radiograph, Source  # noqa: E402
 
@@ -48,9 +49,21 @@ def test_the_refiner_gives_the_maps_of_the_layout(networks):
     with torch.no_grad():
         found = dict(zip(layout.REFINER_OUTPUTS, networks[1](crop), strict=True))
     side = layout.CROP // layout.CROP_STRIDE
-    assert found["corners"].shape == (3, 6, side, side)
+    assert found["corners"].shape == (3, layout.POINTS, side, side)
     assert found["masks"].shape == (3, 2, side, side)
     assert found["validity"].shape == (3, 2)
+
+
+def test_weights_without_middles_get_maps_that_say_nothing():
+    weight = np.arange(8 * 3, dtype=np.float32).reshape(8, 3, 1, 1)
+    grown, bias = _with_middles(weight, np.arange(8, dtype=np.float32))
+    assert grown.shape == (layout.POINTS + 2, 3, 1, 1)
+    assert (grown[:6] == weight[:6]).all()
+    assert not grown[6:9].any()
+    assert (grown[9:] == weight[6:]).all()
+    assert bias.tolist() == [0, 1, 2, 3, 4, 5, 0, 0, 0, 6, 7]
+    same, _ = _with_middles(grown, bias)
+    assert same is grown
 
 
 def test_focal_loss_is_least_where_the_peaks_are():

@@ -243,6 +243,41 @@ def test_concave_endplates_keep_their_rims_and_their_middles_sink():
         assert found["height_ratio_biconcave", (level,)].value < 0.95
 
 
+def sunken(instance, depths, sd):
+    """The instance with middles that lie ``depths`` pixels inside its endplates."""
+    corners = instance.corners
+    middles = np.full((2, 2), np.nan)
+    for k, depth in enumerate(depths):
+        a, b = corners[2 * k], corners[2 * k + 1]
+        normal = np.array([-(a - b)[1], (a - b)[0]]) / np.linalg.norm(a - b)
+        inward = np.nanmean(corners, axis=0) - (a + b) / 2
+        middles[k] = (a + b) / 2 + depth * normal * np.sign(normal @ inward)
+    covariance = np.tile(np.eye(2) * sd**2, (2, 1, 1))
+    return replace(instance, middles=middles, middle_covariance=covariance)
+
+
+@pytest.mark.parametrize("facing", ["left", "right"])
+def test_middles_of_a_model_are_believed(facing):
+    phantom = draw_phantom(facing=facing)
+    given = [
+        sunken(item, (4.0, 7.0), 0.5) if item.category == "lumbar" else item
+        for item in phantom.instances
+    ]
+    found, _ = measure(phantom.radiograph, given, facing)
+    for level in ("L2", "L3", "L4"):
+        upright = [
+            found[f"vertebral_height_{at}", (level,)].value for at in ("anterior", "posterior")
+        ]
+        middle = found["vertebral_height_middle", (level,)]
+        assert middle.value == pytest.approx(np.mean(upright) - 11 * 0.25, abs=0.15)
+    unsure = [
+        sunken(item, (4.0, 7.0), 3.0) if item.category == "lumbar" else item for item in given
+    ]
+    wider, _ = measure(phantom.radiograph, unsure, facing)
+    one, other = (each["vertebral_height_middle", ("L3",)].interval95 for each in (found, wider))
+    assert other[1] - other[0] > 1.5 * (one[1] - one[0])
+
+
 def test_a_body_at_the_edge_of_the_film_is_flagged():
     phantom = draw_phantom(900, 600)
     top = phantom.instances[0].box.top

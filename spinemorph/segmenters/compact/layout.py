@@ -40,4 +40,11 @@ CROP_ENDPLATE: Final = 44.0
 CROP_ENDPLATE_ROW: Final = 42.0
 #: Centre of S1: this many endplate lengths below the middle of the endplate.
 SACRUM_DEPTH: Final = 0.35
+#: Maps of the refiner's output ``corners``: four corners of a body, two of S1, then the middles of the
+#: superior and inferior endplate of a body and of the endplate of S1 (older weights have none).
+BODY_CORNERS: Final = slice(0, 4)
+SACRUM_CORNERS: Final = slice(4, 6)
+BODY_MIDDLES: Final = slice(6, 8)
+SACRUM_MIDDLES: Final = slice(8, 9)
+POINTS: Final = 9
 REFINER_OUTPUTS: Final = ("corners", "masks", "validity")

@@ -19,10 +19,16 @@ REACH = 9
 
 @dataclass(frozen=True, eq=False)
 class Refined:
-    """A candidate after refinement; ``affine`` maps square film pixels to the crop."""
+    """A candidate after refinement; ``affine`` maps square film pixels to the crop.
+
+    ``covariance`` (4, 2, 2) of its corners; ``middles`` (2, 2) of its endplates with (2, 2, 2), NaN where the
+    body has none or the weights know none.
+    """
 
     candidate: Candidate
     covariance: FloatArray
+    middles: FloatArray
+    middle_covariance: FloatArray
     validity: float
     mask_logits: NDArray[np.float32]
     affine: FloatArray
@@ -93,11 +99,12 @@ def _agreed(views: list[Refined], facing_left: bool) -> Refined:
     first = views[0]
     if len(views) == 1:
         return first
-    corners = np.stack([view.candidate.corners for view in views])
-    away = corners - corners.mean(axis=0)
-    spread = np.einsum("vki,vkj->kij", away, away) / (len(views) - 1)
-    covariance = np.mean([view.covariance for view in views], axis=0) + spread
-    mean = corners.mean(axis=0)
+    mean, covariance = _mean(
+        [view.candidate.corners for view in views], [view.covariance for view in views]
+    )
+    middles, middle_covariance = _mean(
+        [view.middles for view in views], [view.middle_covariance for view in views]
+    )
     sacrum = first.candidate.sacrum
     centre = windows.sacrum_centre(mean, facing_left) if sacrum else mean.mean(axis=0)
     logits = [first.mask_logits]
@@ -116,10 +123,20 @@ def _agreed(views: list[Refined], facing_left: bool) -> Refined:
     return Refined(
         replace(first.candidate, corners=mean, centre=centre),
         covariance,
+        middles,
+        middle_covariance,
         float(np.mean([view.validity for view in views])),
         np.mean(logits, axis=0, dtype=np.float32),
         first.affine,
     )
+
+
+def _mean(points: list[FloatArray], covariances: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Mean of points (k, 2) over the views; what they disagree about adds to the mean covariance."""
+    every = np.stack(points)
+    away = every - every.mean(axis=0)
+    spread = np.einsum("vki,vkj->kij", away, away) / (len(points) - 1)
+    return every.mean(axis=0), np.mean(covariances, axis=0) + spread
 
 
 def stretched(affine: FloatArray, aspect: float) -> FloatArray:
@@ -137,13 +154,14 @@ def _read(
     candidate: Candidate, affine: FloatArray, outputs: Outputs, i: int, variance: float
 ) -> Refined:
     kind = int(candidate.sacrum)
-    maps = outputs["corners"][i, 4:] if kind else outputs["corners"][i, :4]
+    maps = outputs["corners"][i]
     back = windows.invert(affine)
-    corners, covariance = np.full((4, 2), np.nan), np.full((4, 2, 2), np.nan)
-    for k, logits in enumerate(maps):
-        mean, spread = _moments(logits.astype(np.float64))
-        corners[k] = windows.apply(back, mean)
-        covariance[k] = back[:, :2] @ (spread * variance) @ back[:, :2].T
+    corners, covariance = _points(
+        maps[layout.SACRUM_CORNERS if kind else layout.BODY_CORNERS], 4, back, variance
+    )
+    middles, middle_covariance = _points(
+        maps[layout.SACRUM_MIDDLES if kind else layout.BODY_MIDDLES], 2, back, variance
+    )
     if kind:
         centre = windows.sacrum_centre(corners, bool(np.linalg.det(affine[:, :2]) > 0))
     else:
@@ -151,10 +169,24 @@ def _read(
     return Refined(
         replace(candidate, corners=corners, centre=centre),
         covariance,
+        middles,
+        middle_covariance,
         float(sigmoid(outputs["validity"][i].astype(np.float64))[kind]),
         outputs["masks"][i, kind],
         affine,
     )
+
+
+def _points(
+    maps: NDArray[np.float32], count: int, back: FloatArray, variance: float
+) -> tuple[FloatArray, FloatArray]:
+    """Points (count, 2) of as many maps as there are, with covariance; NaN beyond them."""
+    points, covariance = np.full((count, 2), np.nan), np.full((count, 2, 2), np.nan)
+    for k, logits in enumerate(maps):
+        mean, spread = _moments(logits.astype(np.float64))
+        points[k] = windows.apply(back, mean)
+        covariance[k] = back[:, :2] @ (spread * variance) @ back[:, :2].T
+    return points, covariance
 
 
 def _moments(logits: FloatArray) -> tuple[FloatArray, FloatArray]:

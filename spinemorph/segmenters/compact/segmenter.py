@@ -188,6 +188,8 @@ def _instance(item: Refined, shape: tuple[int, int], aspect: float) -> Instance 
         candidate.corners * to_film,
         item.covariance * np.outer(to_film, to_film),
         {name: float(p) for name, p in zip(names, candidate.levels, strict=True)},
+        item.middles * to_film,
+        item.middle_covariance * np.outer(to_film, to_film),
     )
 
 
