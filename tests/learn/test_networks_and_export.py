@@ -14,7 +14,7 @@ from safetensors.torch import save_file  # noqa: E402
 from spinemorph.learn.export import write  # noqa: E402
 from spinemorph.learn.losses import focal, overlap  # noqa: E402
 from spinemorph.learn.networks import Finder, Refiner  # noqa: E402
-from spinemorph.learn.start import _with_middles
+from spinemorph.learn.start import _with_middles  # noqa: E402
 from spinemorph.segmenters.compact import CompactSegmenter, layout  # noqa: E402
 from spinemorph.types import Radiograph, Source  # noqa: E402
 
