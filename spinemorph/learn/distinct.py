@@ -13,9 +13,7 @@ from spinemorph.learn.family import Found
 INSIDE = 0.5
 
 
-def distinct(
-    found: Sequence[Found], categories: Sequence[str], shared: float = 0.5
-) -> list[Found]:
+def distinct(found: Sequence[Found], categories: Sequence[str], shared: float = 0.5) -> list[Found]:
     """``found`` without empty masks and doubles, best first.
 
     Two masks are of one body where they have at least ``shared`` of the smaller one in common; the

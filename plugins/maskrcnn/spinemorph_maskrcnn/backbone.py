@@ -19,6 +19,8 @@ RESNETS: Final[dict[str, tuple[type[nn.Module], list[int]]]] = {
     "resnet50": (resnet.Bottleneck, [3, 4, 6, 3]),
     "resnet101": (resnet.Bottleneck, [3, 4, 23, 3]),
 }
+#: Levels of the pyramid: four stages, and the last of them at half its resolution.
+LEVELS: Final = 5
 #: Mean and spread of the grey values of films in their windows.
 GREY_MEAN, GREY_SPREAD = 0.45, 0.25
 

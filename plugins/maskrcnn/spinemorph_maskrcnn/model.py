@@ -52,9 +52,7 @@ class MaskRCNNFamily(Family):
         options = {**self.options, **settings.family}
         return build_network(settings.backbone, len(settings.categories), options)
 
-    def losses(
-        self, network: Any, images: Tensor, targets: Sequence[Target]
-    ) -> dict[str, Tensor]:
+    def losses(self, network: Any, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
         truths = [
             {"boxes": each.boxes - CENTRE, "labels": each.labels, "masks": each.masks}
             for each in targets

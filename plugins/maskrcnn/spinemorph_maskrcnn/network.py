@@ -8,13 +8,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 -- its name everywhere
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 
-from spinemorph_maskrcnn.backbone import pyramid
+from spinemorph.errors import UsageError
+from spinemorph_maskrcnn.backbone import LEVELS, pyramid
+
+#: Windows are filled up to a multiple of this, so that every cell of a level is whole.
+DIVISOR = 32
 
 
 class WindowMaskRCNN(MaskRCNN):
@@ -42,9 +47,13 @@ class WindowMaskRCNN(MaskRCNN):
             torch.manual_seed(0)
             return self._run(images, targets)[1]
 
-    def _run(self, images: Tensor, targets: Any) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
+    def _run(
+        self, images: Tensor, targets: Any
+    ) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
+        rows, columns = images.shape[-2:]
+        images = F.pad(images, (0, -columns % DIVISOR, 0, -rows % DIVISOR))
         images = images.contiguous(memory_format=torch.channels_last)
-        sizes = [tuple(images.shape[-2:])] * len(images)
+        sizes = [(rows, columns)] * len(images)
         features = self.backbone(images)
         proposals, losses = self.rpn(ImageList(images, sizes), features, targets)
         found, more = self.roi_heads(features, proposals, sizes, targets)
@@ -67,6 +76,10 @@ def training_flag(network: MaskRCNN, *, value: bool) -> Iterator[None]:
 
 def build_network(backbone: str, classes: int, options: Mapping[str, Any]) -> WindowMaskRCNN:
     """A network with random weights for ``classes`` kinds of things besides the background."""
+    if len(options["anchor_sizes"]) != LEVELS:
+        raise UsageError(
+            f"maskrcnn: anchor_sizes in [family] has a size for each of {LEVELS} levels"
+        )
     norm = nn.BatchNorm2d
     channels, hidden = options["channels"], options["hidden"]
     sizes = [(float(size),) for size in options["anchor_sizes"]]

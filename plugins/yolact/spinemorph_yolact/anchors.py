@@ -64,7 +64,7 @@ def match(anchors: Tensor, boxes: Tensor, near: float, far: float) -> Tensor:
     """The body (n,) that each anchor answers for, or NOTHING, or UNDECIDED.
 
     An anchor answers for the body that it overlaps most, from an intersection over union of ``near``;
-    below ``far`` for none. The best anchor of each body always answers for it.
+    below ``far`` for none. The best anchor of each body always answers for it, where any overlaps it.
     """
     if not len(boxes):
         return torch.full((len(anchors),), NOTHING, dtype=torch.int64, device=anchors.device)
@@ -74,8 +74,9 @@ def match(anchors: Tensor, boxes: Tensor, near: float, far: float) -> Tensor:
     answer[best < far] = NOTHING
     # a body at a time, so that two never share their only anchor
     for _ in range(len(boxes)):
-        place = int(overlap.argmax())
-        anchor, number = divmod(place, len(boxes))
+        anchor, number = divmod(int(overlap.argmax()), len(boxes))
+        if overlap[anchor, number] <= 0:
+            break
         answer[anchor] = number
         overlap[anchor] = -1
         overlap[:, number] = -1

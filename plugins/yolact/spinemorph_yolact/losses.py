@@ -15,7 +15,9 @@ from spinemorph_yolact.masks import inside
 from spinemorph_yolact.network import PROTOTYPE_STRIDE, Raw
 
 
-def all_losses(raw: Raw, targets: Sequence[Target], options: Mapping[str, Any]) -> dict[str, Tensor]:
+def all_losses(
+    raw: Raw, targets: Sequence[Target], options: Mapping[str, Any]
+) -> dict[str, Tensor]:
     """The four parts, weighted; finite also where no image shows a body.
 
     Classes, boxes and masks are means over the anchors that answer for a body.
@@ -110,4 +112,6 @@ def coarse(masks: Tensor, rows: int, columns: int, stride: int) -> Tensor:
     """Share of each cell (n, rows, columns) that lies in the masks (n, window rows, window columns)."""
     below, right = rows * stride - masks.shape[1], columns * stride - masks.shape[2]
     padded = F.pad(masks.float(), (0, right, 0, below))
-    return F.avg_pool2d(padded[:, None], stride)[:, 0] if len(masks) else padded.new_zeros((0, rows, columns))
+    if not len(masks):
+        return padded.new_zeros((0, rows, columns))
+    return F.avg_pool2d(padded[:, None], stride)[:, 0]

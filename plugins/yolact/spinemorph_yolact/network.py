@@ -9,11 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 -- its name everywhere
 
+from spinemorph.errors import UsageError
 from spinemorph_yolact.anchors import anchors_of
 from spinemorph_yolact.backbone import STRIDE, Pyramid
 
 #: A cell of the prototypes covers this many window pixels.
 PROTOTYPE_STRIDE: Final = 4
+#: Groups of channels in the head that are normalised together.
+GROUPS: Final = 8
 
 
 class Raw(NamedTuple):
@@ -38,6 +41,8 @@ class Yolact(nn.Module):
     def __init__(self, backbone: str, classes: int, options: Mapping[str, Any]) -> None:
         super().__init__()
         channels, prototypes = options["channels"], options["prototypes"]
+        if channels % GROUPS:
+            raise UsageError(f"yolact: channels in [family] must be a multiple of {GROUPS}")
         self.sizes = tuple(float(size) for size in options["anchor_sizes"])
         self.ratios = tuple(float(ratio) for ratio in options["anchor_ratios"])
         self.pyramid = Pyramid(backbone, channels, len(self.sizes))
@@ -71,7 +76,7 @@ class Head(nn.Module):
         super().__init__()
         self.shared = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-            nn.GroupNorm(8, channels),
+            nn.GroupNorm(GROUPS, channels),
             nn.ReLU(inplace=True),
         )
         self.values = (1 + classes, 4, prototypes)

@@ -1,0 +1,99 @@
+"""Anchors, their code for boxes, and which body they answer for."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spinemorph_yolact.anchors import NOTHING, UNDECIDED, anchors_of, decode, encode, iou, match
+
+box = st.tuples(st.floats(-50, 400), st.floats(-50, 400), st.floats(2, 120), st.floats(2, 120)).map(
+    lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3])
+)
+boxes = st.lists(st.tuples(box, box), min_size=1, max_size=6)
+
+
+def test_anchors_lie_round_the_middle_of_their_cells():
+    anchors = anchors_of([(2, 3), (1, 1)], [8, 16], [10, 40], [1.0, 0.25])
+    assert anchors.shape == (2 * 3 * 2 + 2, 4)
+    middles = (anchors[:, :2] + anchors[:, 2:]) / 2
+    assert middles[:4].tolist() == [[4, 4], [4, 4], [12, 4], [12, 4]]
+    assert middles[6].tolist() == [4, 12]
+    assert middles[12].tolist() == [8, 8]
+    width, height = (anchors[:, 2:] - anchors[:, :2]).unbind(dim=1)
+    assert (height / width)[:2].tolist() == pytest.approx([1, 0.25])
+    assert (height * width).sqrt()[[0, 1, 13]].tolist() == pytest.approx([10, 10, 40])
+
+
+def test_anchors_of_the_light_preset_cover_bodies_wherever_they_lie(settings):
+    """Every body of 24 to 50 pixels has an anchor that may answer for it."""
+    own = settings.family
+    grids, strides = [(40, 28), (20, 14), (10, 7)], [8, 16, 32]
+    anchors = anchors_of(grids, strides, own["anchor_sizes"], own["anchor_ratios"])
+    generator = torch.Generator().manual_seed(4)
+    size = torch.empty(500).uniform_(24, 50, generator=generator)
+    root = torch.empty(500).uniform_(0.6, 1.1, generator=generator).sqrt()
+    middle = torch.rand(500, 2, generator=generator) * torch.tensor([150.0, 250.0]) + 35
+    half = torch.stack([size / root, size * root], dim=1) / 2
+    bodies = torch.cat([middle - half, middle + half], dim=1)
+    assert float(iou(bodies, anchors).amax(dim=1).min()) >= own["near"]
+
+
+@given(boxes)
+def test_decoding_inverts_encoding(pairs):
+    truth = torch.tensor([pair[0] for pair in pairs], dtype=torch.float64)
+    anchors = torch.tensor([pair[1] for pair in pairs], dtype=torch.float64)
+    assert decode(encode(truth, anchors), anchors).numpy() == pytest.approx(truth.numpy(), abs=1e-6)
+
+
+def test_wild_codes_stay_finite():
+    assert decode(torch.full((1, 4), 1e6), torch.tensor([[0.0, 0, 10, 10]])).isfinite().all()
+
+
+@given(boxes)
+def test_intersection_over_union_is_that_of_pixels(pairs):
+    first, second = (torch.tensor(each).round() for each in zip(*pairs, strict=True))
+    overlap = iou(first, second)
+    assert torch.allclose(overlap, iou(second, first).T)
+    assert overlap.min() >= 0
+    assert overlap.max() <= 1 + 1e-6
+    for row, one in zip(overlap, first, strict=True):
+        for value, other in zip(row, second, strict=True):
+            a, b = _pixels(one), _pixels(other)
+            assert float(value) == pytest.approx(len(a & b) / len(a | b), abs=1e-5)
+
+
+def test_anchors_answer_for_what_they_overlap_most():
+    anchors = torch.tensor(
+        [[0.0, 0, 10, 10], [0, 0, 10, 22], [40, 40, 50, 50], [0, 6, 10, 16], [80, 80, 90, 90]]
+    )
+    bodies = torch.tensor([[0.0, 0, 10, 10], [40, 44, 50, 60]])
+    answer = match(anchors, bodies, near=0.5, far=0.4)
+    # the third overlaps its body by less than far, but no other anchor does by more
+    assert answer.tolist() == [0, UNDECIDED, 1, NOTHING, NOTHING]
+
+
+def test_two_bodies_never_share_their_only_anchor():
+    anchors = torch.tensor([[0.0, 0, 10, 10], [0, 2, 10, 14], [50, 50, 60, 60]])
+    bodies = torch.tensor([[0.0, 0, 10, 9], [0, 1, 10, 10]])
+    assert sorted(match(anchors, bodies, near=0.5, far=0.4)[:2].tolist()) == [0, 1]
+
+
+@given(boxes)
+def test_every_body_that_an_anchor_overlaps_has_one(pairs):
+    anchors = anchors_of([(50, 50)], [8], [40.0], [1.0])
+    bodies = torch.tensor([pair[0] for pair in pairs])
+    answer = match(anchors, bodies, near=0.5, far=0.4)
+    overlapped = iou(anchors, bodies).amax(dim=0) > 0
+    answered = torch.tensor([bool((answer == number).any()) for number in range(len(bodies))])
+    assert torch.equal(overlapped & answered, overlapped)
+
+
+def test_without_bodies_anchors_answer_for_nothing():
+    answer = match(anchors_of([(2, 2)], [8], [8.0], [1.0]), torch.zeros(0, 4), 0.5, 0.4)
+    assert answer.tolist() == [NOTHING] * 4
+
+
+def _pixels(edges):
+    x0, y0, x1, y1 = (int(edge) for edge in edges.tolist())
+    return {(x, y) for x in range(x0, x1) for y in range(y0, y1)}
