@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,9 @@ from spinemorph_maskrcnn import model
 
 PRESETS = Path(model.__file__).parent / "presets"
 ROWS, COLUMNS = 160, 96
+# examples share their processor with others: how long one takes says nothing
+hypothesis.settings.register_profile("plugins", deadline=None)
+hypothesis.settings.load_profile("plugins")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def test_a_full_mask_fills_exactly_its_box():
     assert torch.equal(pasted[0], expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(edges)
 def test_pasting_inverts_cutting(edge):
     top, left, height, width = edge
