@@ -24,7 +24,9 @@ class MaskRCNNFamily(Family):
     ``channels``: width of the feature pyramid and of the heads; ``hidden``: units of the box head;
     ``mask_layers``: convolutions of the mask head. ``anchor_sizes``: root of the area of an anchor in
     window pixels, one for every level (strides 4 to 64); ``anchor_ratios``: its height over its width.
-    ``rpn_samples``, ``box_samples``: anchors and boxes a film that the losses are taken on.
+    ``near``, ``far``: overlap with a body from which an anchor is one, and below which it is none.
+    ``rpn_samples``, ``box_samples``: anchors and boxes a film that the losses are taken on;
+    ``box_positives``: share of these boxes that lie on bodies, at most.
     ``proposals``: boxes that go on to the heads, at most, a level before and all after suppression.
     ``score``: a body that is less certain is not found; ``nms``: intersection over union from which of
     two boxes of a class only the better stays; ``detections``: bodies of a film, at most; ``shared``:
@@ -38,8 +40,11 @@ class MaskRCNNFamily(Family):
         "mask_layers": 4,
         "anchor_sizes": (32.0, 64.0, 128.0, 256.0, 512.0),
         "anchor_ratios": (0.5, 1.0, 2.0),
+        "near": 0.7,
+        "far": 0.3,
         "rpn_samples": 256,
         "box_samples": 512,
+        "box_positives": 0.25,
         "proposals": 1000,
         "score": 0.5,
         "nms": 0.4,

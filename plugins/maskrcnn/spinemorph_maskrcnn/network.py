@@ -87,6 +87,8 @@ def build_network(backbone: str, classes: int, options: Mapping[str, Any]) -> Wi
     network = WindowMaskRCNN(
         pyramid(backbone, channels, norm),
         rpn_anchor_generator=AnchorGenerator(tuple(sizes), (ratios,) * len(sizes)),
+        rpn_fg_iou_thresh=options["near"],
+        rpn_bg_iou_thresh=options["far"],
         rpn_batch_size_per_image=options["rpn_samples"],
         rpn_pre_nms_top_n_train=options["proposals"],
         rpn_pre_nms_top_n_test=options["proposals"],
@@ -95,6 +97,7 @@ def build_network(backbone: str, classes: int, options: Mapping[str, Any]) -> Wi
         box_head=TwoMLPHead(channels * 7**2, hidden),
         box_predictor=FastRCNNPredictor(hidden, classes + 1),
         box_batch_size_per_image=options["box_samples"],
+        box_positive_fraction=options["box_positives"],
         box_score_thresh=options["score"],
         box_nms_thresh=options["nms"],
         box_detections_per_img=options["detections"],

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from spinemorph_yolact.anchors import NOTHING, UNDECIDED, anchors_of, decode, encode, iou, match
 
-box = st.tuples(st.floats(-50, 400), st.floats(-50, 400), st.floats(2, 120), st.floats(2, 120)).map(
+box = st.tuples(st.floats(-50, 400), st.floats(-50, 400), st.floats(4, 120), st.floats(4, 120)).map(
     lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3])
 )
 boxes = st.lists(st.tuples(box, box), min_size=1, max_size=6)
