@@ -7,32 +7,19 @@ import pytest
 import torch
 
 from spinemorph.learn.family import Target
+from spinemorph.learn.inference import FamilySegmenter
+from spinemorph.testing import check_segmenter
+from spinemorph_yolact import model
 
 PARTS = {"classes", "boxes", "masks", "semantic"}
 
 
-def trained(family, network, batch, steps, rate=2e-3):
-    """Total losses of some steps on one batch."""
-    images, targets = batch
-    optimiser = torch.optim.AdamW(network.parameters(), lr=rate)
-    network.train()
-    totals = []
-    for _ in range(steps):
-        total = sum(family.losses(network, images, targets).values())
-        optimiser.zero_grad()
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
-        totals.append(float(total.detach()))
-    return totals
-
-
-def test_losses_are_scalars_that_fall(family, network, batch):
+def test_losses_are_scalars_that_fall(family, network, batch, learned):
     parts = family.losses(network.train(), *batch)
     assert parts.keys() == PARTS
     assert all(part.shape == () and part.isfinite() for part in parts.values())
-    totals = trained(family, network, batch, 15)
-    assert sum(totals[-3:]) < 0.7 * sum(totals[:3])
+    first, last = learned[1][:3], learned[1][12:15]
+    assert sum(last) < 0.75 * sum(first)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -61,12 +48,11 @@ def test_validation_changes_no_statistics_and_repeats_itself(family, network, ba
 
 
 def test_bodies_of_films_it_learned_are_found_as_soft_masks_of_the_window(
-    family, network, batch, monkeypatch
+    family, learned, batch, monkeypatch
 ):
     monkeypatch.setattr(socket.socket, "connect", _no_network)
     images, targets = batch
-    trained(family, network, batch, 60)
-    network.eval()
+    network, _ = learned
     with torch.inference_mode():
         first, second = family.find(network, images), family.find(network, images)
     assert [[one.score for one in film] for film in first] == [
@@ -108,6 +94,13 @@ def test_mixed_precision_keeps_the_digits_of_boxes(family, network, batch):
         raw = network(batch[0])
     assert all(part.isfinite() and part.dtype == torch.float32 for part in parts.values())
     assert {each.dtype for each in raw} == {torch.float32}
+
+
+def test_it_keeps_the_contract_of_segmenters(weights_file):
+    def create(weights=None, device="cpu"):
+        return FamilySegmenter(model.YolactFamily, weights or weights_file, device)
+
+    check_segmenter(create)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
