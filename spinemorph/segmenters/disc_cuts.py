@@ -18,6 +18,8 @@ from spinemorph.types import FloatArray
 
 #: Tilt of a disc against the normal of the curve, tangents.
 TILTS: Final = np.tan(np.radians(np.arange(-30, 31, 6)))
+#: How much longer an oblique cut counts than it is, times the square of its tilt.
+OBLIQUE: Final = 0.35
 #: Heights of a body (with its share of closed discs) over its depth that are tried, the most likely one,
 #: and the spread of films about it and of the bodies of a film about theirs, as deviations of a logarithm.
 HEIGHTS: Final = tuple(np.geomspace(0.55, 1.15, 10).tolist())
@@ -82,7 +84,8 @@ def _chords(column: FloatArray) -> FloatArray:
     padded = np.pad(column, ((across, across + 2), (0, 0)))
     first = padded[low + across, places]
     second = padded[low + across + 1, places]
-    return (first * (1 - part) + second * part).sum(-1)
+    bone: FloatArray = (first * (1 - part) + second * part).sum(-1)
+    return bone * (1 + OBLIQUE * TILTS**2)
 
 
 def _local_width(upright: FloatArray, per_depth: int) -> FloatArray:
