@@ -20,7 +20,7 @@ from spinemorph.errors import UsageError
 from spinemorph.learn.family import Family, Found, Target
 from spinemorph.segmenters.fused import SplitBody, split_fused
 
-#: Part of the window's height that a gap between two bodies spans at most.
+#: Background is a gap where two bodies are nearer than this part of the height of the window.
 GAP: Final = 1 / 64
 #: Options that every semantic family has. ``gap``: how many times the background between two bodies that
 #: nearly touch counts in the cross entropy, after the weight map of Ronneberger et al. 2015 (U-Net).
@@ -123,7 +123,7 @@ def gap_map(target: Target, shape: Sequence[int]) -> Tensor:
     masks = target.masks
     if len(masks) < 2:
         return torch.zeros(tuple(shape), device=masks.device)
-    reach = max(1, round(shape[0] * GAP / 2))
+    reach = max(1, round(shape[0] * GAP))
     near = masks.float()[None]
     for size in ((2 * reach + 1, 1), (1, 2 * reach + 1)):
         padding = (size[0] // 2, size[1] // 2)
@@ -168,7 +168,9 @@ def soft_masks(
         own = probabilities[label]
         other = np.delete(probabilities, label, axis=0).max(0)
         against = own / np.maximum(own + other, np.float32(1e-6))
-        against = np.where(body.mask, np.maximum(against, 1 - against), np.minimum(against, 1 - against))
+        against = np.where(
+            body.mask, np.maximum(against, 1 - against), np.minimum(against, 1 - against)
+        )
         # a tie is outside, unless it is the body's own pixel
         against = np.where(body.mask, against, np.minimum(against, np.float32(0.499)))
         mask = np.where(territory == number, against, 0).astype(np.float32)

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinemorph.types import FloatArray
 
@@ -121,7 +122,9 @@ class _Pieces:
     ``depths``: the place of every row and of the end, in depths of a body.
     """
 
-    def __init__(self, bone: FloatArray, there: FloatArray, depths: FloatArray, reach: int) -> None:
+    def __init__(
+        self, bone: FloatArray, there: NDArray[np.bool_], depths: FloatArray, reach: int
+    ) -> None:
         rows = len(bone)
         self.there, self.reach, self.rows = there, reach, rows
         self.following = _next(there)
@@ -176,7 +179,7 @@ def _cheapest(pieces: _Pieces, price: FloatArray, height: float) -> tuple[float,
     return float(cost[-1] + off**2 / (2 * FILMS**2)), edges[::-1]
 
 
-def _next(there: FloatArray) -> FloatArray:
+def _next(there: NDArray[np.bool_]) -> FloatArray:
     """For every row and the end: the first row from there on that has bone, or the end."""
     rows = len(there)
     places = np.where(there, np.arange(rows), rows)

@@ -1,6 +1,7 @@
 """PSPNet on drawn films: shapes, losses, learning, and what it finds."""
 
 import socket
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_what_it_finds_is_the_same_every_time_and_fills_the_window(trained, film
         one, other = (family.find(network, images) for _ in range(2))
     assert [len(found) for found in one] == [len(found) for found in other]
     assert any(one)
-    for a, b in zip(sum(one, []), sum(other, []), strict=True):
+    for a, b in zip(chain(*one), chain(*other), strict=True):
         assert (a.label, a.score) == (b.label, b.score)
         assert a.label in {1, 2}
         assert 0 <= a.score <= 1
