@@ -76,7 +76,9 @@ def test_soft_masks_are_the_bodies_with_the_networks_own_edges():
     from scipy import ndimage
 
     soft = ndimage.gaussian_filter(sharp, (0, 1.5, 1.5))
-    soft[:, labels == 2] = np.array([[0.2], [0.35], [0.45]])  # less than one half, and still the sacrum
+    soft[:, labels == 2] = np.array(
+        [[0.2], [0.35], [0.45]]
+    )  # less than one half, and still the sacrum
     soft /= soft.sum(0)
     bodies = split_fused(soft)
     masks = soft_masks(soft, bodies, ("lumbar", "sacrum"))
