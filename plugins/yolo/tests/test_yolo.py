@@ -80,7 +80,7 @@ def learned():
     network = yolo.build().train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, STEPS)
-    for step in range(STEPS):
+    for _ in range(STEPS):
         loss = sum(yolo.losses(network, image[None], [target]).values())
         optimizer.zero_grad()
         loss.backward()
