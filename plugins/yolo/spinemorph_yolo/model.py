@@ -33,8 +33,8 @@ MASK_STRIDE: Final = 4
 _FILES: Final = {"yolo11": "11/yolo11-seg.yaml", "yolov8": "v8/yolov8-seg.yaml"}
 _BACKBONE: Final = re.compile(r"(yolo11|yolov8)([nsmlx])-seg")
 _PARTS: Final = ("box", "mask", "class", "distance")
-#: Logit of 1 %: how likely a place is to hold a body before anything is learned (Lin et al. 2017). The bias
-#: that ultralytics starts from is made for 80 categories, and costs hundreds of steps.
+#: Logit of 1 %: how likely a place is to hold a body before anything is learned (Lin et al. 2017,
+#: doi:10.1109/ICCV.2017.324). The bias that ultralytics starts from is made for windows of 640 x 640 pixels.
 _RARE: Final = -4.6
 #: Seconds; ultralytics drops what it has not suppressed in time, which would depend on the machine.
 _FOREVER: Final = 1e9
