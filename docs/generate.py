@@ -90,14 +90,16 @@ def _command(command: click.Command, parent: click.Context, name: str, level: st
     title = context.command_path.removeprefix("spinemorph ")
     lines = ["", f"{level} {title}", "", f"    {context.command_path} {usage}", ""]
     lines += _prose(command.help)
+    options = [_option(each) for each in command.params if isinstance(each, click.Option)]
+    table = ["", "| option | default | meaning |", "|---|---|---|", *options]
     if isinstance(command, click.Group):
+        lines += table if options else []
         for each in command.list_commands(context):
             inner = command.get_command(context, each)
             if inner is not None:
                 lines += _command(inner, context, each, f"{level}#")
         return lines
-    lines += ["", "| option | default | meaning |", "|---|---|---|"]
-    return lines + [_option(each) for each in command.params if isinstance(each, click.Option)]
+    return lines + table
 
 
 PAGES = {"cli.md": cli_page, "flags.md": flags_page, "study-json.md": study_page}

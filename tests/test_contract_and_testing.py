@@ -9,7 +9,7 @@ import pytest
 from spinemorph import testing
 from spinemorph.contract import checked_segmentation
 from spinemorph.errors import PluginError, SegmentationError
-from spinemorph.testing import PhantomSegmenter, check_segmenter, draw_phantom
+from spinemorph.testing import PhantomSegmenter, check_segmenter, checks, draw_phantom
 from spinemorph.types import Box, Instance, Segmentation
 
 
@@ -24,7 +24,8 @@ def small_films():
 @pytest.fixture
 def quick(monkeypatch):
     """The same checks on small films."""
-    monkeypatch.setattr(testing, "_films", small_films)
+    monkeypatch.setattr(checks, "films", small_films)
+    monkeypatch.setattr(checks, "huge_films", tuple)
 
 
 def angle(endplate):

@@ -50,6 +50,7 @@ COMMAND_LINE = {
     "plugins",
     "read",
     "report",
+    "scaffold",
     "simulate",
     "store",
 }

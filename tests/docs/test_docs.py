@@ -18,6 +18,7 @@ import pytest
 from spinemorph import hookspecs
 from spinemorph.flags import FLAGS
 from spinemorph.plugins import HOOKS, load_plugins
+from spinemorph.scaffold import new_plugin
 from spinemorph.testing import draw_phantom, write_png
 
 ROOT = Path(__file__).parents[2]
@@ -201,16 +202,18 @@ def test_an_evaluator_example_counts():
     assert plugin.create().evaluate(*phantoms) == {plugin.metrics[0]: -1.0}
 
 
-def test_the_plugin_of_the_guide_installs_loads_and_passes_its_own_test(tmp_path):
+def test_the_plugin_of_the_guide_is_what_the_command_writes_and_works(tmp_path):
     text = (ROOT / "docs" / "write-a-plugin.md").read_text(encoding="utf-8")
-    found = re.findall(r"^`([\w.]+)`\n\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert [name for name, _ in found] == [
-        "pyproject.toml", "spinemorph_threshold.py", "test_threshold.py",
-    ]  # fmt: skip
-    for name, content in found:
-        (tmp_path / name).write_text(content, encoding="utf-8")
-    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]
-    info = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    first = text[: text.index("## A model that can be trained")]
+    shown = re.findall(r"^`([\w./]+)`\n\n```\w+\n(.*?)^```$", first, re.MULTILINE | re.DOTALL)
+    root = tmp_path / "spinemorph-threshold"
+    made = {
+        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
+        for path in new_plugin("threshold", tmp_path)
+    }
+    assert dict(shown) == {name: code for name, code in made.items() if name != "README.md"}
+    project = tomllib.loads(made["pyproject.toml"])["project"]
+    info = root / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(
         f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
@@ -219,13 +222,8 @@ def test_the_plugin_of_the_guide_installs_loads_and_passes_its_own_test(tmp_path
     (info / "entry_points.txt").write_text(
         "[spinemorph]\n" + "".join(f"{name} = {target}\n" for name, target in points)
     )
-    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, "PYTHONPATH": path, "PYTEST_ADDOPTS": ""}
-    own = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert own.returncode == 0, own.stdout + own.stderr
+    path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path}
     film = write_png(draw_phantom().radiograph.pixels, tmp_path / "film.png")
     used = subprocess.run(
         [sys.executable, "-m", "spinemorph", "analyze", str(film), "-o", str(tmp_path / "out"),

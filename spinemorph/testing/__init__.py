@@ -1,0 +1,18 @@
+"""For tests, ours and yours: drawn films with known corners, and the contract checks of segmenters.
+
+>>> from spinemorph.testing import PhantomSegmenter, check_segmenter
+>>> check_segmenter(PhantomSegmenter, finds_phantoms=True)
+
+Nothing here needs pytest: a broken contract is an AssertionError that says which rule and how.
+"""
+
+from spinemorph.testing.checks import check_segmenter
+from spinemorph.testing.phantoms import Phantom, PhantomSegmenter, draw_phantom, write_png
+
+__all__ = [
+    "Phantom",
+    "PhantomSegmenter",
+    "check_segmenter",
+    "draw_phantom",
+    "write_png",
+]
