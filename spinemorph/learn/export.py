@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import zipfile
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,11 @@ def write(finder: Path, refiner: Path, target: Path, facts: dict[str, Any]) -> N
             "seconds": round(state["elapsed"]),
         }
     facts["format"] = layout.FORMAT
+    write_archive(target, parts, facts)
+
+
+def write_archive(target: Path, parts: Mapping[str, bytes], facts: Mapping[str, Any]) -> None:
+    """The weights file: networks by name and the facts; equal contents give an equal file."""
     part = target.with_suffix(".part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in {FACTS: json.dumps(facts, indent=1).encode(), **parts}.items():

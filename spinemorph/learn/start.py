@@ -33,7 +33,7 @@ def start_from(network: nn.Module, weights: Path, images: Iterable[Tensor]) -> N
     with zipfile.ZipFile(weights) as archive:
         layers = _layers(archive.read(name))
     batches = list(images)
-    layers = [_with_middles(*layer) for layer in layers]
+    layers = [with_middles(*layer) for layer in layers]
     ordered = _in_order(network, batches[0][:1])
     if len(ordered) != len(layers):
         raise ValueError(f"{weights}: {len(layers)} layers, expected {len(ordered)}")
@@ -56,15 +56,21 @@ def _layers(content: bytes) -> list[FloatArrays]:
     return found
 
 
-def _with_middles(weight: np.ndarray, bias: np.ndarray | None) -> FloatArrays:
-    """The last layer of a refiner that knew no middles of endplates, with maps for them that say nothing."""
+def with_middles(
+    weight: np.ndarray, bias: np.ndarray | None, like: FloatArrays | None = None
+) -> FloatArrays:
+    """The last layer of a refiner that knew no middles of endplates, with maps for them: those of the layer
+    ``like``, or maps that say nothing. Any other layer comes back as it is.
+    """
     old = layout.POINTS - 3 + 2
     if weight.shape[0] != old or weight.shape[2:] != (1, 1) or bias is None or len(bias) != old:
         return weight, bias
-    known = layout.POINTS - 3
-    more = np.zeros((3, *weight.shape[1:]), np.float32)
+    known, every = layout.POINTS - 3, layout.POINTS
+    more, shift = np.zeros((3, *weight.shape[1:]), np.float32), np.zeros(3, np.float32)
+    if like is not None and like[1] is not None:
+        more, shift = like[0][known:every], like[1][known:every]
     grown = np.concatenate([weight[:known], more, weight[known:]])
-    return grown, np.concatenate([bias[:known], np.zeros(3, np.float32), bias[known:]])
+    return grown, np.concatenate([bias[:known], shift, bias[known:]])
 
 
 def _in_order(network: nn.Module, image: Tensor) -> list[tuple[nn.Module, nn.Module | None]]:

@@ -11,10 +11,11 @@ torch = pytest.importorskip("torch", reason="the training needs the extra 'train
 
 from safetensors.torch import save_file  # noqa: E402
 
+from spinemorph.learn.average import average  # noqa: E402
 from spinemorph.learn.export import write  # noqa: E402
 from spinemorph.learn.losses import focal, overlap  # noqa: E402
 from spinemorph.learn.networks import Finder, Refiner  # noqa: E402
-from spinemorph.learn.start import _with_middles  # noqa: E402
+from spinemorph.learn.start import with_middles  # noqa: E402
 from spinemorph.segmenters.compact import CompactSegmenter, layout  # noqa: E402
 from spinemorph.types import Radiograph, Source  # noqa: E402
 
@@ -56,13 +57,13 @@ def test_the_refiner_gives_the_maps_of_the_layout(networks):
 
 def test_weights_without_middles_get_maps_that_say_nothing():
     weight = np.arange(8 * 3, dtype=np.float32).reshape(8, 3, 1, 1)
-    grown, bias = _with_middles(weight, np.arange(8, dtype=np.float32))
+    grown, bias = with_middles(weight, np.arange(8, dtype=np.float32))
     assert grown.shape == (layout.POINTS + 2, 3, 1, 1)
     assert (grown[:6] == weight[:6]).all()
     assert not grown[6:9].any()
     assert (grown[9:] == weight[6:]).all()
     assert bias.tolist() == [0, 1, 2, 3, 4, 5, 0, 0, 0, 6, 7]
-    same, _ = _with_middles(grown, bias)
+    same, _ = with_middles(grown, bias)
     assert same is grown
 
 
@@ -135,3 +136,30 @@ def test_exported_weights_run_without_torch_and_say_the_same(networks, tmp_path)
         assert np.abs(values - theirs[name].numpy()).max() < 0.02 * scale
     film = Radiograph(np.zeros((200, 150), np.float32), Source("blank.png", "0" * 64))
     segmenter.segment(film)
+
+
+def test_the_mean_of_two_files_lies_between_them(networks, tmp_path):
+    files = []
+    for number, shift in enumerate((0.0, 0.25)):
+        folder = tmp_path / str(number)
+        for name, network in zip(("finder", "refiner"), networks, strict=True):
+            (folder / name).mkdir(parents=True)
+            state = {k: v.clone() for k, v in network.state_dict().items()}
+            if name == "refiner":
+                state["maps.bias"] += shift
+            save_file(state, folder / name / "weights.safetensors")
+            facts = {"steps": number, "batch": 2, "elapsed": 1.4}
+            (folder / name / "state.json").write_text(json.dumps(facts))
+        files.append(tmp_path / f"{number}.zip")
+        write(folder / "finder", folder / "refiner", files[-1], {"corner_variance": 2.0})
+    average(files[0], files[1], tmp_path / "mean.zip", 0.4)
+    crops = np.random.default_rng(0).standard_normal((2, layout.CHANNELS, layout.CROP, layout.CROP))
+    crops = crops.astype(np.float32)
+    one, other, mean = (
+        CompactSegmenter(file, "cpu").networks for file in (*files, tmp_path / "mean.zip")
+    )
+    assert mean.facts["averaged"]["old"] == one.sha256
+    assert mean.facts["averaged"]["new"] == other.sha256
+    for name in ("corners", "masks"):
+        wanted = 0.4 * one.refine(crops)[name] + 0.6 * other.refine(crops)[name]
+        assert np.allclose(mean.refine(crops)[name], wanted, atol=2e-3)
