@@ -144,7 +144,11 @@ def test_the_mean_of_two_files_lies_between_them(networks, tmp_path):
         folder = tmp_path / str(number)
         for name, network in zip(("finder", "refiner"), networks, strict=True):
             (folder / name).mkdir(parents=True)
-            state = {k: v.clone() for k, v in network.state_dict().items()}
+            torch.manual_seed(3)
+            state = {  # equal biases, as new networks have, would be stored once for all layers
+                k: v + 1e-3 * torch.rand_like(v) if v.is_floating_point() else v
+                for k, v in network.state_dict().items()
+            }
             if name == "refiner":
                 state["maps.bias"] += shift
             save_file(state, folder / name / "weights.safetensors")
@@ -162,4 +166,4 @@ def test_the_mean_of_two_files_lies_between_them(networks, tmp_path):
     assert mean.facts["averaged"]["new"] == other.sha256
     for name in ("corners", "masks"):
         wanted = 0.4 * one.refine(crops)[name] + 0.6 * other.refine(crops)[name]
-        assert np.allclose(mean.refine(crops)[name], wanted, atol=2e-3)
+        assert np.abs(mean.refine(crops)[name] - wanted).max() < 0.01
