@@ -16,6 +16,8 @@ from spinemorph.errors import UsageError, WeightsError
 from spinemorph.label import SacrumFirstLabeler
 from spinemorph.read import read_radiograph
 from spinemorph.segmenters.compact import CompactSegmenter
+from spinemorph.segmenters.compact.candidates import Candidate
+from spinemorph.segmenters.compact.refine import Refined, depth_of, with_true_depths
 from spinemorph.segmenters.compact.weights import FACTS, FINDER, REFINER
 from spinemorph.testing import check_segmenter
 from spinemorph.types import Radiograph, Source
@@ -249,3 +251,29 @@ def test_cuda_that_is_not_there_is_an_error_and_not_the_cpu():
     with pytest.raises(UsageError, match="--device cuda"):
         CompactSegmenter(None, "cuda")
     assert CompactSegmenter(None, "auto").device == "cpu"
+
+
+@pytest.mark.parametrize("facing_left", [True, False])
+@pytest.mark.parametrize("superior", [True, False])
+def test_the_middle_of_a_concave_endplate_lies_inside(superior, facing_left):
+    """A body 10 high and 20 wide: its middle is 2 inside of whichever endplate is asked about."""
+    anterior, posterior = (0.0, 20.0) if facing_left else (20.0, 0.0)
+    row, middle = (0.0, 2.0) if superior else (10.0, 8.0)
+    ends = np.array([[anterior, row], [posterior, row]])
+    assert depth_of(ends, np.array([10.0, middle]), superior, facing_left) == pytest.approx(0.1)
+    assert depth_of(ends, np.array([10.0, 2 * row - middle]), superior, facing_left) < 0
+
+
+@pytest.mark.parametrize("facing_left", [True, False])
+@pytest.mark.parametrize("sacrum", [True, False])
+def test_middles_move_to_the_depth_that_the_seen_one_stands_for(sacrum, facing_left):
+    x = np.array([0.0, 20.0]) if facing_left else np.array([20.0, 0.0])
+    corners = np.array([[x[0], 0], [x[1], 0], [x[0], 10], [x[1], 10]])
+    middles = np.array([[10.0, 2.0], [10.0, 8.0]])
+    candidate = Candidate(sacrum, 0.9, np.array([10.0, 5.0]), corners, np.zeros(9))
+    none = np.zeros((2, 2, 2))
+    seen = Refined(candidate, np.zeros((4, 2, 2)), middles, none, 1.0, np.eye(3), np.eye(3))
+    lines = {"superior": (0.5, 0.02), "inferior": (2.0, 0.0), "sacrum": (1.0, -0.1)}
+    moved = with_true_depths(seen, facing_left, lines).middles
+    expected = [[10.0, 0.0], [10.0, 8.0]] if sacrum else [[10.0, 1.4], [10.0, 6.0]]
+    assert moved == pytest.approx(np.array(expected))

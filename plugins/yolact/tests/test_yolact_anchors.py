@@ -26,12 +26,12 @@ def test_anchors_lie_round_the_middle_of_their_cells():
 
 
 def test_anchors_of_the_light_preset_cover_bodies_wherever_they_lie(settings):
-    """A body of 22 to 52 pixels overlaps an anchor so far that more than its best one answers."""
+    """A body of 18 to 48 pixels overlaps an anchor so far that more than its best one answers."""
     own = settings.family
     grids, strides = [(48, 24), (24, 12), (12, 6)], [8, 16, 32]
     anchors = anchors_of(grids, strides, own["anchor_sizes"], own["anchor_ratios"])
     generator = torch.Generator().manual_seed(4)
-    size = torch.empty(500).uniform_(22, 52, generator=generator)
+    size = torch.empty(500).uniform_(18, 48, generator=generator)
     root = torch.empty(500).uniform_(0.6, 1.1, generator=generator).sqrt()
     middle = torch.rand(500, 2, generator=generator) * torch.tensor([120.0, 310.0]) + 36
     half = torch.stack([size / root, size * root], dim=1) / 2

@@ -24,8 +24,8 @@ def as_loop(boxes, scores, threshold, limit):
     kept = []
     for place, number in enumerate(order):
         better = order[:place]
-        overlaps = [float(iou(boxes[[number]], boxes[[other]])) for other in better]
-        if all(overlap <= threshold for overlap in overlaps):
+        # compared as tensors: an overlap of exactly the threshold is one in single precision
+        if all(bool(iou(boxes[[number]], boxes[[other]]) <= threshold) for other in better):
             kept.append(number)
     return kept
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import cv2
@@ -78,6 +79,9 @@ def refine(
             _agreed(every[i : i + len(views)], facing_left)
             for i in range(0, len(every), len(views))
         ]
+        lines = networks.facts.get("middle_depth")
+        if last and lines:
+            refined = [with_true_depths(item, facing_left, lines) for item in refined]
         candidates = [item.candidate for item in refined]
     return refined
 
@@ -129,6 +133,37 @@ def _agreed(views: list[Refined], facing_left: bool) -> Refined:
         np.mean(logits, axis=0, dtype=np.float32),
         first.affine,
     )
+
+
+def depth_of(ends: FloatArray, middle: FloatArray, superior: bool, facing_left: bool) -> float:
+    """How far ``middle`` (2,) lies inside the line between the anterior and the posterior end (2, 2)
+    of an endplate, in lengths of that line; negative where it stands out.
+    """
+    inward = _inward(ends, superior, facing_left)
+    return float(inward @ (middle - ends.mean(axis=0)) / max(float(inward @ inward), 1e-9))
+
+
+def _inward(ends: FloatArray, superior: bool, facing_left: bool) -> FloatArray:
+    """Across an endplate into its body, as long as the line between its ends."""
+    along = ends[0] - ends[1]
+    inward: FloatArray = np.array([-along[1], along[0]])
+    return inward if superior != facing_left else -inward
+
+
+def with_true_depths(
+    item: Refined, facing_left: bool, lines: Mapping[str, tuple[float, float]]
+) -> Refined:
+    """Middles moved across their endplate to the depth that the one seen stands for.
+
+    ``lines``: slope and shift by kind of endplate (benchmarks/calibrate_middles.py).
+    """
+    middles = item.middles.copy()
+    for k, kind in enumerate(("sacrum",) if item.candidate.sacrum else ("superior", "inferior")):
+        ends = item.candidate.corners[2 * k : 2 * k + 2]
+        slope, shift = lines[kind]
+        seen = depth_of(ends, middles[k], k == 0, facing_left)
+        middles[k] += ((slope - 1) * seen + shift) * _inward(ends, k == 0, facing_left)
+    return replace(item, middles=middles)
 
 
 def _mean(points: list[FloatArray], covariances: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
