@@ -51,7 +51,7 @@ FLAGS: Final[dict[str, str]] = {
     # measurement
     "vertical_untrusted": "The vertical of the image is not known: slope against the horizontal is uncertain.",
     "implausible": "The value is outside what is anatomically possible and was withheld.",
-    "implant_unclear": "The outline of this implant has no clear axis.",
+    "implant_unclear": "The outline of this implant has no clear axis, or the head of a screw is all that is seen.",
     "no_walls": "The front and back of S1 are not known, and this measure needs them.",
     "cage_outside_disc": "A cage reaches past the front or the back of its disc space.",
     "screw_outside_body": "The tip of a screw lies outside its body on this film.",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from spinemorph.anatomy import LEVELS_UPWARD, level_above
+from spinemorph.anatomy import LEVELS_UPWARD
 from spinemorph.compare.types import ImplantEvent
 from spinemorph.types import Implant, Study
 
@@ -38,8 +38,8 @@ def events_of(studies: Sequence[Study]) -> tuple[ImplantEvent, ...]:
 
     A level counts and not how many screws are seen on it: those of both sides hide each other. Screws,
     rods and plates of one place belong together: one of them alone that a film does not show is more
-    likely hidden than removed. For the same reason a single implant beside others that both films show
-    is ``only_after`` or ``only_before``: said, and not claimed to be new or gone.
+    likely hidden than removed. For the same reason a single implant at a level, or one beside others
+    that both films show, is ``only_after`` or ``only_before``: said, and not claimed to be new or gone.
     """
     found: list[ImplantEvent] = []
     for film in range(1, len(studies)):
@@ -55,14 +55,13 @@ def events_of(studies: Sequence[Study]) -> tuple[ImplantEvent, ...]:
 
 
 def _claimed(levels: tuple[str, ...], old: Study, new: Study) -> bool:
-    """Whether an implant of ``new`` at ``levels`` is new: ``old`` shows none there or beside it, or
-    none at a level of it where ``new`` shows two at least.
+    """Whether an implant of ``new`` at ``levels`` is new: at one of them ``new`` shows two at least,
+    and ``old`` none.
     """
-    known = [_touched(implant) for implant in old.implants if implant.score >= SURE]
-    near = {level_above(level, step) for level in levels for step in (-1, 0, 1)}
-    if not any(touched & near for touched in known):
-        return True
-    shown = [_touched(implant) for implant in new.implants if implant.score >= SURE]
+    known, shown = (
+        [_touched(implant) for implant in study.implants if implant.score >= SURE]
+        for study in (old, new)
+    )
     return any(
         sum(level in touched for touched in shown) >= 2
         and not any(level in touched for touched in known)

@@ -113,8 +113,8 @@ class Change:
 class ImplantEvent:
     """An implant that is new on ``film`` or no longer found there, against the film before.
 
-    ``only_after``, ``only_before``: seen on one film alone, beside implants that both show: it may have been
-    missed on the other.
+    ``only_after``, ``only_before``: seen on one film alone, with no other at its level or beside implants
+    that both films show: it may have been missed on one, or mistaken on the other.
     """
 
     kind: Literal["appeared", "vanished", "only_after", "only_before"]

@@ -178,7 +178,7 @@ def _screw(marks: Landmarks, implant: LabeledImplant) -> list[Measurement]:
     forward = geometry.superior_direction(corners[0])
     toward = forward if np.isfinite(forward).all() else np.array([1.0, 0.0])
     axis = straight_axis(mask_points(marks, implant.instance), toward)
-    if axis is None:
+    if axis is None or _ends_behind(axis, corners[0]):
         return [
             quantity.missing(marks, levels, "implant_unclear", instance=implant.id)
             for quantity in (ANGLE, DEPTH, DISTANCE)
@@ -219,6 +219,12 @@ def tip_depth(tip: FloatArray, corners: FloatArray) -> tuple[FloatArray, FloatAr
         walls.append((start[..., 0] * wall[..., 1] - start[..., 1] * wall[..., 0]) / across)
     back, front = walls
     return -back / (front - back), front
+
+
+def _ends_behind(axis: Axis, corners: FloatArray) -> bool:
+    """Whether the tip lies behind the body's superior endplate: its head is seen, and not its shaft."""
+    forward = geometry.superior_direction(corners)
+    return bool(geometry.dot(axis.tip - corners[geometry.SUPERIOR_POSTERIOR], forward) < 0)
 
 
 def _outside(axis: Axis, depth: FloatArray, corners: FloatArray) -> bool:

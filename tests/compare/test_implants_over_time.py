@@ -32,10 +32,16 @@ def test_new_implants_are_named_with_their_levels(measure, implant):
 
 
 def test_what_is_no_longer_found_is_named(measure, implant):
-    before = measure(implants=[implant("cage", "L4", "L5")])
+    before = measure(implants=[implant("cage", "L4", "L5"), implant("screw", "L4")])
     assert named(events_of([before, measure(date=LATER)])) == {
-        ("vanished", "cage", ("L4", "L5"), 1)
+        ("vanished", "cage", ("L4", "L5"), 1),
+        ("vanished", "screw", ("L4",), 1),
     }
+
+
+def test_a_single_implant_of_a_level_is_said_and_not_claimed(measure, implant):
+    cemented = measure(date=LATER, implants=[implant("cement", "L2")])
+    assert named(events_of([measure(), cemented])) == {("only_after", "cement", ("L2",), 1)}
 
 
 def test_a_single_implant_beside_others_of_both_films_is_said_and_not_claimed(measure, implant):

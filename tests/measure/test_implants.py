@@ -156,6 +156,20 @@ def test_a_tip_outside_the_body_is_flagged(forward, down):
     assert flags == ("screw_outside_body",)
 
 
+@pytest.mark.parametrize("level", ["L4", "S1"])
+def test_a_screw_whose_head_alone_is_seen_is_not_measured(level):
+    film, spine, marks = scene()
+    corners = marks.corners(level)[0]
+    along = geometry.unit(corners[0] - corners[1])
+    tip = corners[1] - 3 * along - 9 * geometry.perpendicular(along)
+    ring = bar(tip - 15 * along, tip, 6.0)
+    screw = LabeledImplant("screw-1", instance(film, marks, "screw", ring), (level,))
+    found, _ = measured(film, spine, marks, screw)
+    for name in ("screw_endplate_angle", "screw_tip_depth", "screw_tip_distance"):
+        item = found[name, "screw-1", None]
+        assert (item.value, item.reason) == (None, "implant_unclear")
+
+
 def test_a_screw_in_the_sacrum_has_an_angle_and_no_depth():
     film, spine, marks = scene()
     corners = marks.corners("S1")[0]
