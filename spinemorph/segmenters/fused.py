@@ -276,7 +276,7 @@ def _plausible(bodies: Sequence[Mask], curve: SpineCurve) -> list[Mask]:
 
 
 def _sacrum(sacrum: Mask, bodies: Sequence[Mask]) -> Mask | None:
-    """The largest region of the sacrum, holes filled; one between two bodies is none."""
+    """The largest region of the sacrum, holes filled; one between two bodies or in one is none."""
     regions = _regions(sacrum, 0.3)
     centres = np.array([np.argwhere(body).mean(0) for body in bodies]).reshape(-1, 2)
     taken = np.logical_or.reduce(bodies) if bodies else np.zeros(sacrum.shape, bool)
@@ -284,7 +284,8 @@ def _sacrum(sacrum: Mask, bodies: Sequence[Mask]) -> Mask | None:
         if len(bodies) >= 4 and _between(np.argwhere(region).mean(0), centres):
             continue
         filled: Mask = _filled(region) & ~taken
-        return filled
+        if np.count_nonzero(filled) >= FEWEST:
+            return filled
     return None
 
 

@@ -128,6 +128,14 @@ def test_the_sacrum_is_one_region_at_an_end_of_the_column():
     assert overlap(sacra[0].mask, bodies[-1][1]) > 0.98
 
 
+def test_a_sacrum_inside_a_body_is_none():
+    labels = np.zeros((64, 64), int)
+    labels[20:44, 20:44] = 1
+    labels[24:40, 24:40] = 2
+    (body,) = split_labels(labels)
+    assert (body.category, body.score) == ("lumbar", 1.0)
+
+
 def test_a_fainter_disc_between_fused_bodies_guides_the_cut():
     labels, bodies = drawn(closed=7)
     probabilities = np.zeros((3, *labels.shape), np.float32)

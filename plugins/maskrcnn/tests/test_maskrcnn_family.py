@@ -6,9 +6,6 @@ import pytest
 import torch
 
 from spinemorph.learn.family import Target
-from spinemorph.learn.inference import FamilySegmenter
-from spinemorph.testing import check_segmenter
-from spinemorph_maskrcnn import model
 
 PARTS = {"loss_classifier", "loss_box_reg", "loss_mask", "loss_objectness", "loss_rpn_box_reg"}
 
@@ -96,13 +93,6 @@ def test_mixed_precision_keeps_the_digits_of_boxes(family, network, batch):
         features = network.backbone(batch[0])
         objectness, codes = network.rpn.head(list(features.values()))
     assert {each.dtype for each in [*features.values(), *objectness, *codes]} == {torch.float32}
-
-
-def test_it_keeps_the_contract_of_segmenters(weights_file):
-    def create(weights=None, device="cpu"):
-        return FamilySegmenter(model.MaskRCNNFamily, weights or weights_file, device)
-
-    check_segmenter(create)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

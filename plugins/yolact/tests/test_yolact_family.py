@@ -7,9 +7,6 @@ import pytest
 import torch
 
 from spinemorph.learn.family import Target
-from spinemorph.learn.inference import FamilySegmenter
-from spinemorph.testing import check_segmenter
-from spinemorph_yolact import model
 
 PARTS = {"classes", "boxes", "masks", "semantic"}
 
@@ -94,13 +91,6 @@ def test_mixed_precision_keeps_the_digits_of_boxes(family, network, batch):
         raw = network(batch[0])
     assert all(part.isfinite() and part.dtype == torch.float32 for part in parts.values())
     assert {each.dtype for each in raw} == {torch.float32}
-
-
-def test_it_keeps_the_contract_of_segmenters(weights_file):
-    def create(weights=None, device="cpu"):
-        return FamilySegmenter(model.YolactFamily, weights or weights_file, device)
-
-    check_segmenter(create)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -18,7 +18,7 @@ from spinemorph.learn.family import Target
 from spinemorph.learn.settings import RunSettings, read_settings
 from spinemorph.learn.weights_file import save_weights
 from spinemorph.plugins import load_plugins
-from spinemorph.testing import check_segmenter, draw_phantom
+from spinemorph.testing import draw_phantom
 from spinemorph_yolo.model import Yolo
 
 PLUGIN = Path(__file__).parents[1]
@@ -180,12 +180,6 @@ def whole(body, shape):
     canvas = np.zeros(shape, bool)
     canvas[body.box.slices] = body.mask
     return canvas
-
-
-def test_the_contract_of_segmenters(plugin, weights, tmp_path):
-    foreign = tmp_path / "foreign.safetensors"
-    save_weights(foreign, {"weight": torch.zeros(2)}, {"family": "unet", "settings": {}})
-    check_segmenter(plugin.create, weights=weights, foreign_weights=[foreign])
 
 
 def test_edges_of_masks_are_soft(learned):
