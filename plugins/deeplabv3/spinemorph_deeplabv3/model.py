@@ -14,14 +14,15 @@ from spinemorph.learn.semantic import COMMON_OPTIONS, SemanticFamily
 class DeepLabV3(SemanticFamily):
     """Chen et al. 2017, with ``plus`` the decoder of Chen et al. 2018.
 
-    ``stride``: of the coarsest features, 8 or 16; ``rates``: of the three dilated convolutions;
-    ``channels``: of the pyramid.
+    ``depth``: stages of the encoder, 4 or 5; ``stride``: of the coarsest features, 8 or 16; ``rates``: of
+    the three dilated convolutions; ``channels``: of the pyramid.
     """
 
     name: ClassVar[str] = "deeplabv3"
     options: ClassVar[Mapping[str, Any]] = {
         **COMMON_OPTIONS,
         "plus": False,
+        "depth": 5,
         "stride": 8,
         "rates": [12, 24, 36],
         "channels": 256,
@@ -32,12 +33,15 @@ class DeepLabV3(SemanticFamily):
     def network(self, classes: int) -> nn.Module:
         own = self.settings.family
         rates = [int(each) for each in own["rates"]]
-        if own["stride"] not in {8, 16} or len(rates) != 3 or min(rates) < 1:
-            raise ValueError("stride is 8 or 16, and rates are three positive numbers")
+        if own["stride"] not in {8, 16} or own["depth"] not in {4, 5}:
+            raise ValueError("stride is 8 or 16, and depth 4 or 5")
+        if len(rates) != 3 or min(rates) < 1:
+            raise ValueError("rates are three positive numbers")
         kind = smp.DeepLabV3Plus if own["plus"] else smp.DeepLabV3
         network: nn.Module = kind(
             self.settings.backbone,
             encoder_weights=None,
+            encoder_depth=own["depth"],
             encoder_output_stride=own["stride"],
             decoder_channels=own["channels"],
             decoder_atrous_rates=tuple(rates),

@@ -110,8 +110,8 @@ def test_an_unknown_backbone_or_a_setting_that_makes_no_sense_is_named(tiny):
 
 
 @pytest.mark.parametrize("plus", [False, True])
-@pytest.mark.parametrize("stride", [8, 16])
-def test_both_decoders_and_strides_give_scores_for_every_pixel(tiny, plus, stride):
-    network = tiny(family={"plus": plus, "stride": stride}).build().eval()
+@pytest.mark.parametrize(("stride", "depth"), [(8, 5), (16, 5), (8, 4)])
+def test_both_decoders_and_strides_give_scores_for_every_pixel(tiny, plus, stride, depth):
+    network = tiny(family={"plus": plus, "stride": stride, "depth": depth}).build().eval()
     with torch.inference_mode():
         assert network(torch.rand(1, 1, 70, 51)).shape == (1, 3, 70, 51)
