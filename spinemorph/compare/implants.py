@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from spinemorph.anatomy import LEVELS_UPWARD
+from spinemorph.anatomy import LEVELS_UPWARD, level_above
 from spinemorph.compare.types import ImplantEvent
 from spinemorph.types import Implant, Study
 
@@ -55,17 +55,18 @@ def events_of(studies: Sequence[Study]) -> tuple[ImplantEvent, ...]:
 
 
 def _claimed(levels: tuple[str, ...], old: Study, new: Study) -> bool:
-    """Whether an implant of ``new`` at ``levels`` is new: at one of them ``new`` shows two at least,
-    and ``old`` none.
+    """Whether an implant of ``new`` at ``levels`` is new: ``new`` shows two at least at one of its levels
+    where ``old`` shows none, or two there and beside it where ``old`` shows none at all.
     """
     known, shown = (
         [_touched(implant) for implant in study.implants if implant.score >= SURE]
         for study in (old, new)
     )
+    near = {level_above(level, step) for level in levels for step in (-1, 0, 1)}
     return any(
-        sum(level in touched for touched in shown) >= 2
-        and not any(level in touched for touched in known)
-        for level in levels
+        sum(bool(touched & place) for touched in shown) >= 2
+        and not any(touched & place for touched in known)
+        for place in ({*levels, *near}, *({level} for level in levels))
     )
 
 

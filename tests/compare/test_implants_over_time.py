@@ -39,6 +39,14 @@ def test_what_is_no_longer_found_is_named(measure, implant):
     }
 
 
+def test_a_construct_with_one_screw_a_level_is_new_as_a_whole(measure, implant):
+    screws = [implant("screw", "L4"), implant("screw", "L5", number=2)]
+    assert named(events_of([measure(), measure(implants=screws)])) == {
+        ("appeared", "screw", ("L4",), 1),
+        ("appeared", "screw", ("L5",), 1),
+    }
+
+
 def test_a_single_implant_of_a_level_is_said_and_not_claimed(measure, implant):
     cemented = measure(date=LATER, implants=[implant("cement", "L2")])
     assert named(events_of([measure(), cemented])) == {("only_after", "cement", ("L2",), 1)}
