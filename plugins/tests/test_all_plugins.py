@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from spinemorph.cli import NOTHING_DONE, OK, SOME_FAILED
+from spinemorph.errors import WeightsError
+from spinemorph.hookspecs import API
 from spinemorph.testing import draw_phantom, write_png
 
 PLUGINS = Path(__file__).parents[1]
 NAMES = sorted(path.parent.name for path in PLUGINS.glob("*/pyproject.toml"))
+HEAVY = ("torch", "torchvision", "segmentation_models_pytorch", "timm", "ultralytics")
 HOOK = """
 import numpy as np
 import spinemorph
@@ -84,6 +87,26 @@ def test_a_plugin_is_described_as_the_others_are(name):
     assert (PLUGINS / name / project["readme"]).is_file()
     for preset in ("light", "full"):
         assert (PLUGINS / name / package / "presets" / f"{preset}.toml").is_file()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_hook_describes_a_segmenter_that_can_be_trained_and_needs_weights(name):
+    (plugin,) = pytest.importorskip(f"spinemorph_{name}").spinemorph_segmenters()
+    assert (plugin.name, plugin.api) == (name, API)
+    assert plugin.train is not None
+    with pytest.raises(WeightsError, match="spinemorph train"):
+        plugin.create(weights=None, device="cpu")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_hook_loads_no_heavy_library(name):
+    pytest.importorskip(f"spinemorph_{name}")
+    code = (
+        f"import sys, spinemorph_{name} as p; p.spinemorph_segmenters();"
+        f"print([each for each in {HEAVY} if each in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def installed():

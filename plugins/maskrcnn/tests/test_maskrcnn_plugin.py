@@ -1,36 +1,15 @@
-"""The plugin as spinemorph sees it: its hook, its presets, its name."""
+"""Presets, and settings that make no network."""
 
-import subprocess
-import sys
-import tomllib
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from spinemorph.errors import UsageError, WeightsError
-from spinemorph.hookspecs import API
+from spinemorph.errors import UsageError
 from spinemorph.learn.settings import read_settings
-from spinemorph_maskrcnn import model, spinemorph_segmenters
+from spinemorph_maskrcnn import model
 from spinemorph_maskrcnn.network import build_network
 
 PRESETS = Path(model.__file__).parent / "presets"
-
-
-def test_the_hook_describes_a_segmenter_that_can_be_trained():
-    (plugin,) = spinemorph_segmenters()
-    assert (plugin.name, plugin.api) == ("maskrcnn", API)
-    assert plugin.name == model.MaskRCNNFamily.name
-    assert plugin.train is not None
-
-
-def test_the_hook_loads_neither_torch_nor_torchvision():
-    code = (
-        "import sys, spinemorph_maskrcnn as p; p.spinemorph_segmenters();"
-        "print([m for m in ('torch', 'torchvision') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("preset", ["light", "full"])
@@ -53,16 +32,3 @@ def test_unknown_backbones_and_missing_anchors_are_named():
         build_network("vgg", 2, options)
     with pytest.raises(UsageError, match="anchor_sizes"):
         build_network("resnet10", 2, {**options, "anchor_sizes": (32.0,)})
-
-
-def test_without_weights_it_says_how_to_get_some():
-    (plugin,) = spinemorph_segmenters()
-    with pytest.raises(WeightsError, match="spinemorph train"):
-        plugin.create(weights=None, device="cpu")
-
-
-def test_the_version_is_that_of_the_distribution():
-    facts = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
-    assert facts["project"]["entry-points"]["spinemorph"] == {"maskrcnn": "spinemorph_maskrcnn"}
-    assert facts["project"]["license"] == "Apache-2.0"
-    assert version("spinemorph")
