@@ -12,25 +12,20 @@ import click
 from spinemorph.cli import NOTHING_DONE, OK, SOME_FAILED
 from spinemorph.cli.batch import Outcome, run_batch
 from spinemorph.cli.cohort import sum_up, summary_of
+from spinemorph.cli.film_options import (
+    device_option,
+    format_names,
+    language_option,
+    page_option,
+    segmenter_option,
+    spacing_for_all_option,
+    spacing_option,
+    weights_option,
+)
 from spinemorph.cli.keeping import keeper
 from spinemorph.cli.naming import study_names
 from spinemorph.cli.store_options import key_option
 from spinemorph.errors import SpinemorphError, UsageError
-
-
-def _spacing(
-    _: click.Context, __: click.Parameter, value: str | None
-) -> tuple[float, float] | None:
-    """``0.15`` or ``0.15,0.14`` as (row, column)."""
-    if value is None:
-        return None
-    try:
-        parts = [float(part) for part in value.split(",")]
-    except ValueError:
-        parts = []
-    if len(parts) not in (1, 2) or not all(0 < part < 100 for part in parts):
-        raise click.BadParameter(f"{value!r} is not ROW or ROW,COLUMN in millimetres, e.g. 0.15")
-    return parts[0], parts[-1]
 
 
 def _femoral_heads(
@@ -50,13 +45,6 @@ def _femoral_heads(
     return tuple(zip(parts[::2], parts[1::2], strict=True))
 
 
-def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
-    if not names:
-        raise click.BadParameter("names no format")
-    return names
-
-
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option(
@@ -66,22 +54,11 @@ def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ..
     required=True,
     help="Folder for the results; one subfolder a film.",
 )
-@click.option("--segmenter", default="compact", show_default=True, help="Name of the model.")
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Weights file for the model.",
-)
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
-@click.option(
-    "--spacing",
-    callback=_spacing,
-    metavar="ROW[,COL]",
-    help="Size of a pixel in mm, instead of the header's.",
-)
-@click.option("--spacing-for-all", is_flag=True, help="Use --spacing for more than one film.")
+@segmenter_option
+@weights_option
+@device_option
+@spacing_option
+@spacing_for_all_option
 @click.option(
     "--facing",
     type=click.Choice(["auto", "left", "right"]),
@@ -107,7 +84,7 @@ def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ..
     "--formats",
     default="pdf,json,csv,png",
     show_default=True,
-    callback=_formats,
+    callback=format_names,
     help="Files to write.",
 )
 @click.option(
@@ -119,20 +96,8 @@ def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ..
 @click.option("--reanalyze", is_flag=True, help="Also films that the store has; both are kept.")
 @click.option("--pseudonymize", is_flag=True, help="Store pseudonyms, made with a key.")
 @key_option
-@click.option(
-    "--language",
-    type=click.Choice(["en", "de"]),
-    default="en",
-    show_default=True,
-    help="Language of the reports.",
-)
-@click.option(
-    "--page",
-    type=click.Choice(["a4", "letter"]),
-    default="a4",
-    show_default=True,
-    help="Page size of the PDF.",
-)
+@language_option
+@page_option
 @click.option("--json", "as_json", is_flag=True, help="Results on stdout as JSON.")
 def analyze(
     paths: tuple[str, ...],

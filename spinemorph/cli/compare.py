@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from spinemorph.cli import OK
-from spinemorph.cli.analyze import _spacing
+from spinemorph.cli.comparison_options import (
+    formats_option,
+    json_option,
+    output_option,
+    renumber_option,
+    surgery_option,
+)
+from spinemorph.cli.film_options import (
+    device_option,
+    language_option,
+    page_option,
+    segmenter_option,
+    spacing_for_all_option,
+    spacing_option,
+    weights_option,
+)
 from spinemorph.errors import ReadError, UsageError
 
 if TYPE_CHECKING:
@@ -18,84 +32,28 @@ if TYPE_CHECKING:
     from spinemorph.types import Radiograph, Study
 
 
-def _day(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        return dt.date.fromisoformat(value).isoformat()
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no date like 2024-05-31") from None
-
-
-def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
-    if not names:
-        raise click.BadParameter("names no format")
-    return names
-
-
 @click.command()
 @click.argument("baseline", type=click.Path(path_type=Path))
 @click.argument(
     "followups", nargs=-1, required=True, metavar="FOLLOWUP...", type=click.Path(path_type=Path)
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder for the results.",
-)
-@click.option(
-    "--surgery",
-    callback=_day,
-    metavar="DATE",
-    help="Day of surgery, e.g. 2024-05-31; without it the first film with an implant stands for it.",
-)
+@output_option
+@surgery_option
 @click.option(
     "--other-patient",
     is_flag=True,
     help="Compare although patient ID or birth date differ; said on every page.",
 )
-@click.option(
-    "--renumber",
-    is_flag=True,
-    help="Move the levels of a film that the shapes of the bodies say is numbered one level off.",
-)
-@click.option("--segmenter", default="compact", show_default=True, help="Name of the model.")
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Weights file for the model.",
-)
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
-@click.option(
-    "--spacing",
-    callback=_spacing,
-    metavar="ROW[,COL]",
-    help="Size of a pixel in mm of every film, instead of the header's.",
-)
-@click.option("--spacing-for-all", is_flag=True, help="Use --spacing for more than one film.")
-@click.option(
-    "--language",
-    default="en",
-    show_default=True,
-    metavar="CODE",
-    help="Language of PDF and HTML: en or de.",
-)
-@click.option(
-    "--page", type=click.Choice(["a4", "letter"]), default="a4", show_default=True, help="Paper."
-)
-@click.option(
-    "--formats",
-    default="pdf,html,json,csv",
-    show_default=True,
-    callback=_formats,
-    help="Files to write.",
-)
-@click.option("--json", "as_json", is_flag=True, help="comparison.json on stdout too.")
+@renumber_option
+@segmenter_option
+@weights_option
+@device_option
+@spacing_option
+@spacing_for_all_option
+@language_option
+@page_option
+@formats_option
+@json_option
 def compare(
     baseline: Path,
     followups: tuple[Path, ...],

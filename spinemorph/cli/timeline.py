@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from spinemorph.cli import OK
-from spinemorph.cli.compare import _day, _formats, show_comparison
+from spinemorph.cli.compare import show_comparison
+from spinemorph.cli.comparison_options import (
+    formats_option,
+    json_option,
+    output_option,
+    renumber_option,
+    surgery_option,
+)
+from spinemorph.cli.film_options import language_option, page_option
 from spinemorph.cli.store_options import key_from, key_option, store_option
 from spinemorph.errors import SpinemorphError, UsageError
 
@@ -21,48 +29,19 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("patient")
 @store_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder for the results.",
-)
+@output_option
 @key_option
-@click.option(
-    "--surgery",
-    callback=_day,
-    metavar="DATE",
-    help="Day of surgery, e.g. 2024-05-31; without it the first film with an implant stands for it.",
-)
+@surgery_option
 @click.option(
     "--other-patient",
     is_flag=True,
     help="Compare although birth dates differ; said on every page.",
 )
-@click.option(
-    "--renumber",
-    is_flag=True,
-    help="Move the levels of a film that the shapes of the bodies say is numbered one level off.",
-)
-@click.option(
-    "--language",
-    default="en",
-    show_default=True,
-    metavar="CODE",
-    help="Language of PDF and HTML: en or de.",
-)
-@click.option(
-    "--page", type=click.Choice(["a4", "letter"]), default="a4", show_default=True, help="Paper."
-)
-@click.option(
-    "--formats",
-    default="pdf,html,json,csv",
-    show_default=True,
-    callback=_formats,
-    help="Files to write.",
-)
-@click.option("--json", "as_json", is_flag=True, help="comparison.json on stdout too.")
+@renumber_option
+@language_option
+@page_option
+@formats_option
+@json_option
 def timeline(
     patient: str,
     place: str,

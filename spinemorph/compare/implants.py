@@ -64,9 +64,9 @@ def _claimed(levels: tuple[str, ...], old: Study, new: Study) -> bool:
     )
     near = {level_above(level, step) for level in levels for step in (-1, 0, 1)}
     return any(
-        sum(bool(touched & place) for touched in shown) >= 2
-        and not any(touched & place for touched in known)
-        for place in ({*levels, *near}, *({level} for level in levels))
+        sum(not touched.isdisjoint(place) for touched in shown) >= 2
+        and all(touched.isdisjoint(place) for touched in known)
+        for place in (near, *((level,) for level in levels))
     )
 
 

@@ -305,8 +305,9 @@ def test_a_file_that_may_only_be_read(analyze, films, place, tmp_path):
     shutil.copy(place, shared / "studies.db")
     (shared / "studies.db").chmod(0o444)
     shared.chmod(0o555)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(folder.stat().st_mode | 0o055)
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        if folder.stat().st_mode & 0o055 != 0o055:
+            folder.chmod(folder.stat().st_mode | 0o055)
     other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     command = other if os.geteuid() == 0 else []
     program = [*command, sys.executable, "-m", "spinemorph", "store"]
