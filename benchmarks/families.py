@@ -168,7 +168,23 @@ def table(work: Path, target: Path, test: FilmSet, train_set: FilmSet) -> None:
         "model", "kind", "mean IoU", "pixel accuracy", "mean accuracy", "frequency weighted IoU",
         "recognition", "composite recognition", "s a film", "parameters", "epochs", "minutes",
     )  # fmt: skip
-    lines = [f"| {' | '.join(titles)} |", "|---|---" + "|--:" * (len(titles) - 2) + "|"]
+    about = (
+        f"{len(train_set.films)} films to learn from, a fifth of them only to watch; {len(test.films)} new "
+        "ones to judge by. Light presets on one processor core, from random weights; `minutes` are those of "
+        "a machine that did other work beside. Percent are means over the films. `compact` is the embedded "
+        "model, `trivial` the commonest class of every place. Tests and plots of the paper's statistics are "
+        "in this folder, with the learning curve and the manifest of every run."
+    )
+    lines = [
+        "# Model families on simulated films",
+        "",
+        "    python benchmarks/families.py WORK --anatomy ANATOMY",
+        "",
+        about,
+        "",
+        f"| {' | '.join(titles)} |",
+        "|---|---" + "|--:" * (len(titles) - 2) + "|",
+    ]
     for name, fact in facts.items():
         kind = "instance" if name in INSTANCE else "semantic" if name in SEMANTIC else "-"
         values = " | ".join(f"{100 * mean(tables[name], column):.1f}" for column in COLUMNS)
