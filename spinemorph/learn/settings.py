@@ -74,7 +74,8 @@ class RunSettings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as a manifest holds them."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {**plain, "categories": list(self.categories), "family": dict(self.family)}
+        family = {k: list(v) if isinstance(v, tuple) else v for k, v in self.family.items()}
+        return {**plain, "categories": list(self.categories), "family": family}
 
 
 _LEAST: Final = {

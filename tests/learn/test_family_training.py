@@ -180,6 +180,12 @@ def test_a_finished_fold_is_not_trained_again(dataset, options):
     assert first[0].weights.stat().st_mtime_ns == before
 
 
+def test_settings_come_back_from_their_file_as_they_are():
+    """Lists, too: a run is known again by them."""
+    settings = settings_from({"backbone": "none"}, "tiny", {"sizes": [8, 16], "width": 8})
+    assert json.loads(json.dumps(settings.to_dict())) == settings.to_dict()
+
+
 def test_another_run_in_the_same_folder_is_refused(dataset, options):
     films = open_films(dataset)
     train_family(Tiny, films, options)
