@@ -7,6 +7,7 @@ The PDF is tagged (PDF/UA-1), its fonts are embedded, and the same data give the
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -22,6 +23,11 @@ TEMPLATES: Final = Path(__file__).with_name("templates")
 PAGES: Final = {"a4": (595.28, 841.89), "letter": (612.0, 792.0)}
 MARGIN: Final = 30.0
 STANDARD: Final = "ua-1"
+#: Documents after which typst forgets what an earlier one was made of, and after how many it is made to:
+#: what it remembers of the templates makes the next one faster, and of the films it fills the memory.
+REMEMBERED: Final = 11
+TOGETHER: Final = 4
+_documents = itertools.count(1)
 #: Longest text, in characters.
 LONGEST: Final = 5000
 
@@ -44,7 +50,7 @@ def typeset(
     content = _apart(cleaned({**data, "fonts": list(FAMILIES)}), drawings)
     inputs = {"data": json.dumps(content, ensure_ascii=False), **drawings}
     try:
-        return typst.compile(
+        document = typst.compile(
             str(templates / template),
             root=str(templates),
             font_paths=_fonts(),
@@ -60,6 +66,17 @@ def typeset(
         if type(fault).__name__ != "PanicException":
             raise
         raise ReportError(f"{template}: the typesetter failed: {fault}") from fault
+    if next(_documents) % TOGETHER == 0:
+        _let_go()
+    return document
+
+
+def _let_go() -> None:
+    """Typst remembers what its latest documents were made of, films too, until some others were made."""
+    import typst
+
+    for _ in range(REMEMBERED):
+        typst.compile(b"", font_paths=_fonts(), format="svg")
 
 
 def cleaned(value: Any) -> Any:
