@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import resources
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,6 @@ from spinemorph.segmenters.compact import layout
 SHIPPED = "compact.zip"
 FACTS, FINDER, REFINER = "compact.json", "finder.onnx", "refiner.onnx"
 Outputs = dict[str, NDArray[np.float32]]
-
-#: Crops that the refiner looks at together: what it needs of memory does not grow with the bodies of a film.
-BATCH: Final = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +39,8 @@ class Networks:
         return _run(self.finder, windows, layout.FINDER_OUTPUTS)
 
     def refine(self, crops: NDArray[np.float32]) -> Outputs:
-        """Raw outputs by name for crops (n, 2, 112, 112), n at least 1."""
-        parts = [
-            _run(self.refiner, crops[first : first + BATCH], layout.REFINER_OUTPUTS)
-            for first in range(0, len(crops), BATCH)
-        ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        """Raw outputs by name for crops (n, 2, 112, 112)."""
+        return _run(self.refiner, crops, layout.REFINER_OUTPUTS)
 
 
 def _run(session: Any, images: NDArray[np.float32], names: tuple[str, ...]) -> Outputs:
