@@ -17,7 +17,10 @@ _BLUE, _ORANGE, _GREEN = "#0072b2", "#d55e00", "#009e73"
 
 
 def write_log(log: Sequence[Epoch], path: Path) -> None:
-    """One line an epoch: losses, their parts, mean IoU of the validation films, learning rate."""
+    """One line an epoch: losses, their parts, mean IoU of the validation films, learning rate.
+
+    Cells of what an epoch without validation does not have are empty.
+    """
     parts = list(log[-1].parts)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -25,7 +28,8 @@ def write_log(log: Sequence[Epoch], path: Path) -> None:
     for epoch in log:
         values = [epoch.loss, epoch.validation_loss, epoch.mean_iou, epoch.rate]
         values += [epoch.parts.get(part, 0.0) for part in parts]
-        writer.writerow([epoch.number, *(f"{value:.6g}" for value in values)])
+        cells = ("" if value is None else f"{value:.6g}" for value in values)
+        writer.writerow([epoch.number, *cells])
     write_text(path, stream.getvalue())
 
 
@@ -38,22 +42,24 @@ def draw_curves(log: Sequence[Epoch], title: str, path: Path) -> None:
     figure = Figure(figsize=(9, 3.6), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    epochs = [epoch.number for epoch in log]
-    left.plot(epochs, [each.loss for each in log], color=_BLUE, marker=".", label="training")
-    validation = [each.validation_loss for each in log]
-    left.plot(epochs, validation, color=_ORANGE, marker=".", label="validation")
+    judged = [
+        (epoch.number, epoch.validation_loss, 100 * epoch.mean_iou)
+        for epoch in log
+        if epoch.validation_loss is not None and epoch.mean_iou is not None
+    ]
+    epochs, learned = [each.number for each in log], [each.loss for each in log]
+    left.plot(epochs, learned, color=_BLUE, marker=".", label="training")
+    numbers, losses, shares = zip(*judged, strict=True) if judged else ((), (), ())
+    left.plot(numbers, losses, color=_ORANGE, marker=".", label="validation")
     left.set(xlabel="epoch", ylabel="loss", title=title)
     left.set_ylim(bottom=0)
     left.legend(frameon=False)
-    best = max(log, key=lambda epoch: epoch.mean_iou)
-    right.plot(epochs, [100 * each.mean_iou for each in log], color=_GREEN, marker=".")
-    right.axvline(best.number, color="0.7", linewidth=1, zorder=0)
-    right.set(
-        xlabel="epoch",
-        ylabel="mean IoU of the validation films, %",
-        title=f"best {100 * best.mean_iou:.1f} % in epoch {best.number}",
-        ylim=(0, 100),
-    )
+    right.plot(numbers, shares, color=_GREEN, marker=".")
+    right.set(xlabel="epoch", ylabel="mean IoU of the validation films, %", ylim=(0, 100))
+    if judged:
+        number, _, share = max(judged, key=lambda each: each[2])
+        right.axvline(number, color="0.7", linewidth=1, zorder=0)
+        right.set_title(f"best {share:.1f} % in epoch {number}")
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)

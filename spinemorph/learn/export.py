@@ -1,6 +1,8 @@
 """Write trained networks as the weights file of the segmenter ``compact``.
 
 ``python -m spinemorph.learn.export --finder RUN --refiner RUN -o spinemorph/segmenters/compact/compact.zip``
+
+A weights file in place of a run folder gives the network that it holds.
 """
 
 from __future__ import annotations
@@ -59,21 +61,27 @@ def _halved(model: Any) -> Any:
 
 
 def write(finder: Path, refiner: Path, target: Path, facts: dict[str, Any]) -> None:
-    """Both networks from their run folders, and ``facts`` on how they came to be."""
+    """Both networks from their run folders or weights files, and ``facts`` on how they came to be."""
     parts = {}
-    for name, folder, network, side, outputs in (
+    for name, source, kind, side, outputs in (
         (
             FINDER,
             finder,
-            Finder(),
+            Finder,
             (layout.FINDER_ROWS, layout.FINDER_COLUMNS),
             layout.FINDER_OUTPUTS,
         ),
-        (REFINER, refiner, Refiner(), (layout.CROP, layout.CROP), layout.REFINER_OUTPUTS),
+        (REFINER, refiner, Refiner, (layout.CROP, layout.CROP), layout.REFINER_OUTPUTS),
     ):
-        network.load_state_dict(load_file(folder / "weights.safetensors"))
+        if source.is_file():
+            with zipfile.ZipFile(source) as archive:
+                parts[name] = archive.read(name)
+                facts[name] = json.loads(archive.read(FACTS))[name]
+            continue
+        network = kind()
+        network.load_state_dict(load_file(source / "weights.safetensors"))
         parts[name] = network_bytes(network, side, outputs)
-        state = json.loads((folder / "state.json").read_text())
+        state = json.loads((source / "state.json").read_text())
         facts[name] = {
             "steps": state["steps"],
             "batch": state["batch"],
@@ -97,8 +105,8 @@ def write_archive(target: Path, parts: Mapping[str, bytes], facts: Mapping[str, 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--finder", type=Path, required=True)
-    parser.add_argument("--refiner", type=Path, required=True)
+    parser.add_argument("--finder", type=Path, required=True, help="run folder or weights file")
+    parser.add_argument("--refiner", type=Path, required=True, help="run folder or weights file")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--corner-variance", type=float, default=1.0)
     parser.add_argument("--settings-sha256", default="")

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from spinemorph.learn.settings import RunSettings
@@ -30,8 +31,13 @@ class Target:
     labels: Tensor
     boxes: Tensor
 
-    def to(self, device: Any) -> Target:
-        return Target(self.masks.to(device), self.labels.to(device), self.boxes.to(device))
+    def to(self, device: Any, *, non_blocking: bool = False) -> Target:
+        parts = (self.masks, self.labels, self.boxes)
+        return Target(*(part.to(device, non_blocking=non_blocking) for part in parts))
+
+    def pin_memory(self) -> Target:
+        """In memory that a GPU copies from by itself."""
+        return Target(*(part.pin_memory() for part in (self.masks, self.labels, self.boxes)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,3 +83,16 @@ class Family(ABC):
     @abstractmethod
     def find(self, network: nn.Module, images: Tensor) -> list[list[Found]]:
         """The bodies of every image; called in evaluation mode under ``torch.inference_mode``."""
+
+    def classes(self, network: nn.Module, images: Tensor) -> Tensor:
+        """Class of every pixel (n, rows, columns), 0 the background: what validation judges.
+
+        Here what :meth:`find` gives, merged; where bodies overlap the later category wins.
+        """
+        maps = []
+        for bodies in self.find(network, images):
+            image = torch.zeros(images.shape[-2:], dtype=torch.uint8, device=images.device)
+            for each in sorted(bodies, key=lambda body: body.label):
+                image.masked_fill_((each.mask >= 0.5).to(image.device), each.label)
+            maps.append(image)
+        return torch.stack(maps)

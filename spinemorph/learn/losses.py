@@ -53,7 +53,7 @@ def refiner_loss(outputs: tuple[Tensor, ...], batch: list[Tensor]) -> dict[str, 
     cells = (corner - (layout.CROP_STRIDE - 1) / 2) / layout.CROP_STRIDE
     log_p = functional.log_softmax(maps.flatten(2), 2)
     n = maps.shape[-1]
-    grid = torch.arange(n, dtype=torch.float32)
+    grid = torch.arange(n, dtype=torch.float32, device=maps.device)
     x = torch.exp(-((grid - cells[..., 0:1]) ** 2) / 2)
     y = torch.exp(-((grid - cells[..., 1:2]) ** 2) / 2)
     target = (y[..., :, None] * x[..., None, :]).flatten(2)

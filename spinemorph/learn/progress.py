@@ -53,10 +53,11 @@ class Progress:
 
     def epoch(self, epoch: Epoch, best: bool) -> None:
         mark = "  best so far" if best else ""
-        self.say(
-            f"epoch {epoch.number}: loss {epoch.loss:.4f}, validation loss "
-            f"{epoch.validation_loss:.4f}, mean IoU {100 * epoch.mean_iou:.2f} %{mark}"
-        )
+        judged = ""
+        if epoch.validation_loss is not None and epoch.mean_iou is not None:
+            iou = 100 * epoch.mean_iou
+            judged = f", validation loss {epoch.validation_loss:.4f}, mean IoU {iou:.2f} %"
+        self.say(f"epoch {epoch.number}: loss {epoch.loss:.4f}{judged}{mark}")
 
     def stop(self) -> None:
         if self._task is not None:

@@ -27,7 +27,7 @@ from spinemorph.learn.options import FoldResult, TrainOptions
 from spinemorph.learn.predict import write_predictions
 from spinemorph.learn.progress import Progress
 from spinemorph.learn.settings import RunSettings, read_settings, settings_from
-from spinemorph.learn.trainer import Epoch, Training
+from spinemorph.learn.trainer import Epoch, Training, best_epoch
 from spinemorph.learn.weights_file import load_weights, manifest_path, save_weights
 
 RUN: Final = "run.json"
@@ -105,7 +105,7 @@ def _train_fold(
 
     def keep(log: Sequence[Epoch], weights: Mapping[str, Tensor], best: bool) -> None:
         last = log[-1]
-        if best:
+        if best and last.mean_iou is not None:
             facts = {"epoch": last.number, "validation_mean_iou": round(last.mean_iou, 6)}
             save_weights(folder / WEIGHTS, weights, {**manifest, **facts})
         write_log(log, folder / "log.csv")
@@ -115,11 +115,13 @@ def _train_fold(
     progress.start(f"{run['family']} fold {number}/{len(run['split']['folds'])}")
     log = training.run(keep, progress.step)
     progress.stop()
-    best = max(log, key=lambda epoch: epoch.mean_iou)
+    found = best_epoch(log)
+    assert found is not None  # noqa: S101  the last epoch is always validated
+    best, iou = found
     sha256 = load_weights(folder / WEIGHTS, str(run["family"])).sha256
     seconds = round(time.monotonic() - started, 1)
     result = FoldResult(
-        number, folder / WEIGHTS, sha256, len(log), best.number, best.mean_iou, len(train), seconds
+        number, folder / WEIGHTS, sha256, len(log), best.number, iou, len(train), seconds
     )
     write_json(done, {**vars(result), "weights": WEIGHTS})
     drop_checkpoints(folder)

@@ -23,6 +23,7 @@ class RunSettings:
 
     ``rows``, ``columns``: the window that films are fitted into, pixels. ``epochs``: passes over the training
     films, at most; ``patience``: epochs without a better validation before the run stops, 0 never.
+    ``validate``: epochs from one validation, and checkpoint, to the next; the last epoch always has both.
     ``rate``: highest learning rate, reached after ``warmup`` steps. ``augment``: 0 (films as they are) to 1.
     ``workers``: processes that prepare samples; their number changes no result. ``clip``: norm that gradients
     are cut to. ``average``: decay of the running mean of the weights that is validated and kept, 0 for none.
@@ -35,6 +36,7 @@ class RunSettings:
     batch: int = 8
     epochs: int = 20
     patience: int = 0
+    validate: int = 1
     optimizer: Optimizer = "adamw"
     schedule: Schedule = "cosine"
     rate: float = 1e-3
@@ -71,6 +73,11 @@ class RunSettings:
         if faults:
             raise ValueError(faults[0])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a read-only mapping cannot be pickled
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return RunSettings, tuple({**values, "family": dict(self.family)}.values())
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as a manifest holds them."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -79,8 +86,8 @@ class RunSettings:
 
 
 _LEAST: Final = {
-    "rows": 32, "columns": 32, "batch": 1, "epochs": 1, "patience": 0, "rate": 0, "warmup": 0,
-    "weight_decay": 0, "clip": 0, "workers": 0,
+    "rows": 32, "columns": 32, "batch": 1, "epochs": 1, "patience": 0, "validate": 1, "rate": 0,
+    "warmup": 0, "weight_decay": 0, "clip": 0, "workers": 0,
 }  # fmt: skip
 
 

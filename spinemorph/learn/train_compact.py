@@ -41,6 +41,9 @@ class TrainSettings:
     rate: float
     seed: int = 1
     threads: int = 1
+    #: processes that prepare samples, and where the network computes ("cpu", "cuda")
+    workers: int = 1
+    device: str = "cpu"
     average: float = 0.998
     #: a weights file of the embedded model to go on from, where the run is new
     start: Path | None = None
@@ -90,7 +93,7 @@ class Training:
         self.network: nn.Module = Finder() if settings.network == "finder" else Refiner()
         if settings.start is not None and not (settings.run / "state.json").exists():
             start_from(self.network, settings.start, _first_images(settings))
-        self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = self.network.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=settings.rate, weight_decay=0.01
@@ -105,7 +108,8 @@ class Training:
             state = json.loads((run / "state.json").read_text())
             self.elapsed, self.steps = state["elapsed"], state["steps"]
             self.network.load_state_dict(load_file(run / "last.safetensors"))
-            self.average = load_file(run / "weights.safetensors")
+            average = load_file(run / "weights.safetensors")
+            self.average = {k: v.to(self.settings.device) for k, v in average.items()}
             moments = torch.load(run / "optimiser.pt", weights_only=True)
             self.optimiser.load_state_dict(moments)
 
@@ -133,8 +137,10 @@ class Training:
     def step(self, batch: list[Tensor]) -> dict[str, float]:
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
+        device = self.settings.device
+        batch = [part.to(device, non_blocking=True) for part in batch]
         image = batch[0].contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
             outputs = self.network(image)
         loss = finder_loss if self.settings.network == "finder" else refiner_loss
         parts = loss(outputs, batch[1:])
@@ -161,9 +167,10 @@ class Training:
         loader = torch.utils.data.DataLoader(
             source,
             batch_size=settings.batch,
-            num_workers=1,
+            num_workers=settings.workers,
             prefetch_factor=6,
             multiprocessing_context="spawn",
+            pin_memory=settings.device != "cpu",
         )
         with (settings.run / "log.csv").open("a") as log:
             self._steps(loader, log)
@@ -207,6 +214,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--start", type=Path)
     options = parser.parse_args(arguments)
     batch = options.batch or (14 if options.network == "finder" else 48)
@@ -218,6 +227,8 @@ def main(arguments: list[str] | None = None) -> int:
         batch,
         options.rate,
         threads=options.threads,
+        workers=options.workers,
+        device=options.device,
         start=options.start,
     )
     Training(settings).run()

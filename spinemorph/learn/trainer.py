@@ -27,14 +27,23 @@ TOO_MANY = 25
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of the log. ``parts``: mean loss by part; ``mean_iou``: over the validation films."""
+    """One line of the log. ``parts``: mean loss by part; ``mean_iou``: over the validation films.
+
+    An epoch without validation has None for what it gives.
+    """
 
     number: int
     loss: float
-    validation_loss: float
-    mean_iou: float
+    validation_loss: float | None
+    mean_iou: float | None
     rate: float
     parts: Mapping[str, float]
+
+
+def best_epoch(log: Sequence[Epoch]) -> tuple[Epoch, float] | None:
+    """The first of the best epochs and its mean IoU; None where none was validated."""
+    judged = [(epoch, epoch.mean_iou) for epoch in log if epoch.mean_iou is not None]
+    return max(judged, key=lambda pair: pair[1]) if judged else None
 
 
 #: Called after every epoch with the log so far, the weights, and whether they are the best so far.
@@ -75,11 +84,14 @@ class Training:
         while len(self.log) < self.settings.epochs and not self._stalled():
             number = len(self.log) + 1
             parts, rate = self._train(number, tick)
-            loss, iou = self._validate()
-            best = all(iou > epoch.mean_iou for epoch in self.log)
+            judged = number % self.settings.validate == 0 or number == self.settings.epochs
+            loss, iou = self.validate() if judged else (None, None)
+            before = best_epoch(self.log)
+            best = iou is not None and (before is None or iou > before[1])
             self.log.append(Epoch(number, sum(parts.values()), loss, iou, rate, parts))
             watch(self.log, self.weights(), best)
-            self._save()
+            if judged:
+                self._save()
         return self.log
 
     def weights(self) -> Mapping[str, Tensor]:
@@ -89,10 +101,10 @@ class Training:
 
     def _stalled(self) -> bool:
         patience = self.settings.patience
-        if not patience or not self.log:
+        best = best_epoch(self.log)
+        if not patience or best is None:
             return False
-        best = max(self.log, key=lambda epoch: epoch.mean_iou)
-        return len(self.log) - best.number >= patience
+        return len(self.log) - best[0].number >= patience
 
     def _train(self, epoch: int, tick: Ticker) -> tuple[dict[str, float], float]:
         """One pass; the mean of every part of the loss, and the last learning rate."""
@@ -101,10 +113,10 @@ class Training:
         self.network.train()
         sums: dict[str, float] = {}
         steps = self.steps
-        for done, (images, targets) in enumerate(self._batches(epoch), start=1):
+        for done, (images, targets) in enumerate(self.batches(epoch), start=1):
             step = (epoch - 1) * steps + done
             self._set_rate(step, steps * self.settings.epochs)
-            for name, value in self._step(images, targets).items():
+            for name, value in self.step(images, targets).items():
                 sums[name] = sums.get(name, 0.0) + value / steps
             tick(step, steps * self.settings.epochs)
         return sums, float(self.optimiser.param_groups[0]["lr"])
@@ -114,7 +126,8 @@ class Training:
         """Steps of an epoch; the last, smaller batch is left out where there is a whole one."""
         return max(len(self.train) // self.settings.batch, 1)
 
-    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, list[Target]]]:
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, list[Target]]]:
+        """The varied films of an epoch on the device, a batch at a time."""
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.train))
         batch = self.settings.batch
         source = _Samples(self.train, order, self.settings.augment, self.seed, epoch)
@@ -124,11 +137,17 @@ class Training:
             drop_last=len(order) >= batch,
             collate_fn=_collate,
             num_workers=self.settings.workers,
+            pin_memory=self.device != "cpu",
         )
         for images, targets in loader:
-            yield images.to(self.device), [target.to(self.device) for target in targets]
+            yield self._moved(images, targets)
 
-    def _step(self, images: Tensor, targets: list[Target]) -> dict[str, float]:
+    def _moved(self, images: Tensor, targets: Sequence[Target]) -> tuple[Tensor, list[Target]]:
+        moved = [target.to(self.device, non_blocking=True) for target in targets]
+        return images.to(self.device, non_blocking=True), moved
+
+    def step(self, images: Tensor, targets: list[Target]) -> dict[str, float]:
+        """Forward, backward and a step of the optimiser; the parts of the loss."""
         with self._precision():
             parts = self.family.losses(self.network, images, targets)
             total = torch.stack([part.float() for part in parts.values()]).sum()
@@ -176,7 +195,7 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
 
-    def _validate(self) -> tuple[float, float]:
+    def validate(self) -> tuple[float, float]:
         """Mean loss and mean IoU (background and all categories, merged) of the validation films."""
         kept = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.network.load_state_dict(dict(self.weights()))
@@ -186,9 +205,7 @@ class Training:
         with torch.no_grad(), half_on_cuda(self.device):
             for first in range(0, len(self.validation), batch):
                 samples = [plain(film) for film in self.validation[first : first + batch]]
-                images, targets = _collate(samples)
-                images = images.to(self.device)
-                targets = [target.to(self.device) for target in targets]
+                images, targets = self._moved(*_collate(samples))
                 parts = self.family.losses(self.network, images, targets)
                 losses.append(sum(float(part) for part in parts.values()))
                 scores += self._scores(images, samples)
@@ -198,12 +215,9 @@ class Training:
     def _scores(self, images: Tensor, samples: Sequence[Sample]) -> list[float]:
         scores = []
         classes = len(self.settings.categories) + 1
-        found = self.family.find(self.network, images)
-        for sample, bodies in zip(samples, found, strict=True):
-            shape = sample.image.shape
-            masks = [(each.mask >= 0.5).cpu().numpy() for each in bodies]
-            ours = merged(masks, [each.label for each in bodies], shape)
-            true = merged(list(sample.masks), sample.labels.tolist(), shape)
+        found = self.family.classes(self.network, images).to("cpu", torch.uint8).numpy()
+        for sample, ours in zip(samples, found, strict=True):
+            true = merged(list(sample.masks), sample.labels.tolist(), sample.image.shape)
             confusion = confusion_matrix(ours, true, classes)
             scores.append(metrics_from_confusion(confusion).mean_iou)
         return scores

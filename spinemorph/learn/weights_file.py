@@ -61,11 +61,12 @@ def load_weights(path: Path, family: str) -> Weights:
         content = path.read_bytes()
     except OSError as fault:
         raise WeightsError(f"{path}: cannot be read: {fault.strerror}") from fault
-    if content.startswith(_PICKLES):
+    document = _manifest(content)
+    # the length that a safetensors file begins with may have the first byte of a pickle
+    if document is None and content.startswith(_PICKLES):
         raise WeightsError(
             f"{path}: pickled weights are refused, they can run any code; give a .safetensors file"
         )
-    document = _manifest(content)
     if document is None:
         raise WeightsError(f"{path}: not a weights file that spinemorph train made (safetensors)")
     if document.get("format") != FORMAT:

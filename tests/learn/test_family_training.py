@@ -18,11 +18,12 @@ from spinemorph.hookspecs import SegmenterPlugin
 from spinemorph.learn import trainer as trainer_module
 from spinemorph.learn.dataset import open_films
 from spinemorph.learn.family import Family, Found
-from spinemorph.learn.films import prepare, varied
+from spinemorph.learn.films import merged, prepare, varied
 from spinemorph.learn.inference import FamilySegmenter
 from spinemorph.learn.options import TrainOptions
 from spinemorph.learn.run import train_family
 from spinemorph.learn.settings import RunSettings, read_settings, settings_from
+from spinemorph.learn.trainer import Training
 from spinemorph.learn.weights_file import load_weights, save_weights
 from spinemorph.plugins import Plugins, Registered
 from spinemorph.testing import draw_phantom, write_png
@@ -131,6 +132,77 @@ def test_a_run_learns_and_leaves_everything_that_a_user_needs(trained):
     assert manifest["settings"]["family"] == {"width": 8}
     assert len((folder / "log.csv").read_text().splitlines()) == 13
     assert len(json.loads((folder / "test.json").read_text())["images"]) == 2
+
+
+def test_weights_that_begin_like_a_pickle_are_read(tmp_path):
+    path, begun = tmp_path / "weights.safetensors", set()
+    for length in range(0, 256, 4):  # of the header, which is filled up to a multiple of 8
+        save_weights(path, {"a": torch.ones(2)}, {"family": "tiny", "note": "x" * length})
+        begun.add(path.read_bytes()[:1])
+        assert torch.equal(load_weights(path, "tiny").tensors["a"], torch.ones(2))
+    assert b"\x80" in begun
+
+
+def test_settings_go_to_other_processes():
+    settings = settings_from(
+        {"backbone": "none", "rows": 64, "family": {"width": 3}}, "test", Tiny.options
+    )
+    copied = pickle.loads(pickle.dumps(settings))  # noqa: S301  our own
+    assert copied == settings
+    assert isinstance(copied.family, MappingProxyType)
+
+
+def test_what_validation_judges_is_what_is_found_merged():
+    torch.manual_seed(3)
+    tiny = Tiny(settings_from({"backbone": "none"}, "test", Tiny.options))
+    network, images = tiny.build(), torch.rand(2, 1, 40, 30)
+    for layer in network:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, std=3)
+    with torch.inference_mode():
+        found, classes = tiny.find(network, images), tiny.classes(network, images)
+    assert classes.shape == (2, 40, 30)
+    assert any(found)
+    for bodies, image in zip(found, classes.numpy(), strict=True):
+        masks = [(each.mask >= 0.5).numpy() for each in bodies]
+        assert np.array_equal(image, merged(masks, [each.label for each in bodies], (40, 30)))
+
+
+def test_a_run_may_validate_only_every_few_epochs(dataset, options, monkeypatch):
+    films = open_films(dataset)
+    every = options.output.parent / "every"
+    whole = train_family(Tiny, films, replace(options, output=every, epochs=5))[0]
+    options.settings.write_text(f"validate = 2\n{SETTINGS}")
+    calls = []
+    validate = Training.validate
+    monkeypatch.setattr(Training, "validate", lambda self: calls.append(1) or validate(self))
+    seldom = train_family(Tiny, films, replace(options, epochs=5))[0]
+    assert len(calls) == 3  # epochs 2, 4 and the last
+    lines = [line.split(",") for line in (seldom.weights.parent / "log.csv").read_text().split()]
+    assert [line[2] == "" for line in lines[1:]] == [True, False, True, False, False]
+    full = [line.split(",") for line in (whole.weights.parent / "log.csv").read_text().split()]
+    assert [line[1] for line in lines] == [line[1] for line in full]
+    assert [line[3] for line in lines if line[3]] == [full[k][3] for k in (0, 2, 4, 5)]
+
+
+def test_a_run_that_validates_seldom_goes_on_from_its_last_validation(
+    dataset, options, tmp_path, monkeypatch
+):
+    options.settings.write_text(f"validate = 2\n{SETTINGS}")
+    films, options = open_films(dataset), replace(options, epochs=5)
+    whole = train_family(Tiny, films, replace(options, output=tmp_path / "whole"))[0]
+    write = trainer_module.write_checkpoint
+
+    def cut(checkpoint, folder):
+        write(checkpoint, folder)
+        if len(checkpoint.log) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer_module, "write_checkpoint", cut)
+    with pytest.raises(KeyboardInterrupt):
+        train_family(Tiny, films, options)
+    monkeypatch.setattr(trainer_module, "write_checkpoint", write)
+    assert train_family(Tiny, films, options)[0].sha256 == whole.sha256
 
 
 def test_the_same_run_gives_the_same_bytes(dataset, options, tmp_path):

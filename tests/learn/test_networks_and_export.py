@@ -120,6 +120,9 @@ def test_exported_weights_run_without_torch_and_say_the_same(networks, tmp_path)
     for file in files:
         write(tmp_path / "finder", tmp_path / "refiner", file, {"corner_variance": 2.0})
     assert files[0].read_bytes() == files[1].read_bytes()
+    # a weights file in place of a run gives the network that it holds
+    write(files[0], tmp_path / "refiner", files[1], {"corner_variance": 2.0})
+    assert files[0].read_bytes() == files[1].read_bytes()
 
     segmenter = CompactSegmenter(files[0], "cpu")
     assert segmenter.networks.facts["corner_variance"] == 2.0
