@@ -181,10 +181,10 @@ def _grey(path: Path, dataset: Any) -> NDArray[np.float32]:
         return _luminance(path, dataset, syntax, photometric)
     stored = stored_values(path, dataset, syntax)
     first = int(stored.min())
-    stored = stored - first
+    stored -= first
     histogram = np.bincount(stored.ravel())
     table: NDArray[np.float32] = grey_table(first, histogram, _display_header(dataset, photometric))
-    return np.asarray(table[stored])
+    return np.asarray(table.take(stored))
 
 
 def _luminance(path: Path, dataset: Any, syntax: str, photometric: str) -> NDArray[np.float32]:

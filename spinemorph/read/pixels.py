@@ -60,8 +60,11 @@ def stored_values(path: Path, dataset: Any, syntax: str) -> NDArray[np.integer]:
         shift = shift if syntax in NATIVE else 0
     if raw.ndim != 2:
         raise ReadError(f"{path.name}: one grey value per pixel was announced, the data has more")
-    unsigned = raw.astype(np.int32) if raw.dtype.kind == "u" else raw.astype(np.int32) & 0xFFFF
-    values: NDArray[np.integer] = (unsigned >> shift) & ((1 << stored) - 1)
+    values: NDArray[np.integer] = raw.astype(np.int32)
+    if raw.dtype.kind != "u":
+        values &= 0xFFFF
+    values >>= shift
+    values &= (1 << stored) - 1
     if signed:
         values -= (values & (1 << (stored - 1))) << 1
     return values

@@ -75,7 +75,9 @@ def contrasted(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     low, high = np.percentile(exposed, WINDOW_PERCENTILES)
     if high - low < 1e-3:
         return np.clip(pixels * 255, 0, 255).astype(np.uint8)
-    scaled = np.clip((pixels - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
+    stretched = pixels - low
+    stretched *= 255 / (high - low)
+    scaled = np.clip(stretched, 0, 255, out=stretched).astype(np.uint8)
     if min(scaled.shape) < 16:
         return scaled
     result: NDArray[np.uint8] = cv2.createCLAHE(CLIP_LIMIT, (6, 6)).apply(scaled)

@@ -37,9 +37,11 @@ def element(name: str, *children: str, **attributes: object) -> str:
     Children are markup: text goes through :func:`text` or :func:`escaped`.
     """
     shown = "".join(
-        f" {key.rstrip('_').replace('_', '-')}={quoteattr(_plain(value))}"
-        for key, value in attributes.items()
-        if value is not None
+        [
+            f" {key.rstrip('_').replace('_', '-')}={_quoted(value)}"
+            for key, value in attributes.items()
+            if value is not None
+        ]
     )
     return f"<{name}{shown}>{''.join(children)}</{name}>" if children else f"<{name}{shown}/>"
 
@@ -204,7 +206,12 @@ def _path(points: FloatArray) -> str:
         kept = np.concatenate([[True], np.diff(steps, prepend=-1.0) > 0])
         kept[-1] = True
         array = array[kept]
-    return "M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in array.tolist())
+    return "M" + "L".join(["%.2f %.2f"] * len(array)) % tuple(array.ravel().tolist())
+
+
+def _quoted(value: object) -> str:
+    """The value of an attribute in its quotes; numbers hold nothing that must be escaped."""
+    return quoteattr(value) if isinstance(value, str) else f'"{_plain(value)}"'
 
 
 def _plain(value: object) -> str:

@@ -86,7 +86,7 @@ def cleaned(value: Any) -> Any:
     if isinstance(value, str):
         text = printable(value)
         return text if len(text) <= LONGEST else text[:LONGEST] + "…"
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: cleaned(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [cleaned(item) for item in value]

@@ -59,6 +59,7 @@ def refine(
     The last pass looks at every body from all :data:`VIEWS`.
     """
     refined: list[Refined] = []
+    reduced: dict[int, NDArray[np.generic]] = {}
     for last in (False,) * (passes - 1) + (True,):
         if not candidates:
             return []
@@ -68,7 +69,7 @@ def refine(
             for candidate in candidates
             for view in views
         ]
-        crops = np.stack([_seen(film, aspect, affine) for affine in affines])
+        crops = np.stack([_seen(film, stretched(affine, aspect), reduced) for affine in affines])
         outputs = networks.refine(crops)
         variance = float(networks.facts.get("corner_variance", 1.0))
         every = [
@@ -86,8 +87,10 @@ def refine(
     return refined
 
 
-def _seen(film: NDArray[np.float32], aspect: float, affine: FloatArray) -> NDArray[np.float32]:
-    crop = windows.cut(film, stretched(affine, aspect), layout.CROP, layout.CROP)
+def _seen(
+    film: NDArray[np.float32], affine: FloatArray, reduced: dict[int, NDArray[np.generic]]
+) -> NDArray[np.float32]:
+    crop = windows.cut(film, affine, layout.CROP, layout.CROP, reduced=reduced)
     return windows.channels(crop, layout.CROP_LOCAL)
 
 
@@ -218,26 +221,25 @@ def _points(
     """Points (count, 2) of as many maps as there are, with covariance; NaN beyond them."""
     points, covariance = np.full((count, 2), np.nan), np.full((count, 2, 2), np.nan)
     for k, logits in enumerate(maps):
-        mean, spread = _moments(logits.astype(np.float64))
+        mean, spread = _moments(logits)
         points[k] = windows.apply(back, mean)
         covariance[k] = back[:, :2] @ (spread * variance) @ back[:, :2].T
     return points, covariance
 
 
-def _moments(logits: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _moments(logits: NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
     """Mean (2,) and covariance (2, 2) of a corner map in crop pixels, around its peak."""
-    row, column = np.unravel_index(int(logits.argmax()), logits.shape)
-    top, left = max(int(row) - REACH, 0), max(int(column) - REACH, 0)
-    part = logits[top : row + REACH + 1, left : column + REACH + 1]
-    p = np.exp(part - part.max())
+    row, column = divmod(int(logits.argmax()), logits.shape[1])
+    top, left = max(row - REACH, 0), max(column - REACH, 0)
+    part = logits[top : row + REACH + 1, left : column + REACH + 1].astype(np.float64)
+    p = np.exp(part - logits[row, column])
     p /= p.sum()
-    y, x = np.arange(p.shape[0]) + top, np.arange(p.shape[1]) + left
-    mean = np.array([(p.sum(axis=0) * x).sum(), (p.sum(axis=1) * y).sum()])
+    across, down = p.sum(axis=0), p.sum(axis=1)
+    x, y = np.arange(left, left + len(across)), np.arange(top, top + len(down))
+    mean = np.array([(across * x).sum(), (down * y).sum()])
     dx, dy = x - mean[0], y - mean[1]
-    cross = float((p * dy[:, None] * dx[None, :]).sum())
-    spread = np.array(
-        [[(p.sum(axis=0) * dx**2).sum(), cross], [cross, (p.sum(axis=1) * dy**2).sum()]]
-    )
+    cross = (p * dy[:, None] * dx).sum()
+    spread = np.array([[(across * dx**2).sum(), cross], [cross, (down * dy**2).sum()]])
     stride = layout.CROP_STRIDE
     return mean * stride + (stride - 1) / 2, (spread + np.eye(2) * 0.02) * stride**2
 

@@ -132,17 +132,27 @@ def sacrum_centre(corners: FloatArray, facing_left: bool) -> FloatArray:
     return np.asarray(corners[:2].mean(axis=0) + layout.SACRUM_DEPTH * down)
 
 
-def cut(film: NDArray[np.generic], affine: Affine, rows: int, columns: int) -> FloatImage:
-    """The window's pixels, float32; 0 beyond the film. Reduced without aliasing."""
+def cut(
+    film: NDArray[np.generic],
+    affine: Affine,
+    rows: int,
+    columns: int,
+    *,
+    reduced: dict[int, NDArray[np.generic]] | None = None,
+) -> FloatImage:
+    """The window's pixels, float32; 0 beyond the film. Reduced without aliasing.
+
+    ``reduced``: smaller copies of this very film by factor; those that are made are kept in it.
+    """
+    reduced = {} if reduced is None else reduced
     scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
     if scale < 0.6:
         factor = max(int(0.85 / scale), 1)
         if factor > 1:
-            small = cv2.resize(
-                film,
-                (max(film.shape[1] // factor, 1), max(film.shape[0] // factor, 1)),
-                interpolation=cv2.INTER_AREA,
-            )
+            if factor not in reduced:
+                size = max(film.shape[1] // factor, 1), max(film.shape[0] // factor, 1)
+                reduced[factor] = cv2.resize(film, size, interpolation=cv2.INTER_AREA)
+            small = reduced[factor]
             ratio = np.array([film.shape[1] / small.shape[1], film.shape[0] / small.shape[0]])
             affine = affine.copy()
             affine[:, 2] += affine[:, :2] @ ((ratio - 1) / 2)
