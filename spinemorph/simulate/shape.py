@@ -303,6 +303,9 @@ def _sacrum(
     droop = 0.0
     if dysplastic:
         dome, droop = rng.uniform(3.0, 12.0), rng.uniform(0.0, 9.0)
+        # the dome runs on into a posterior wall that stands out below its rim; arch and facets are small
+        bulge, aplasia = depth * rng.uniform(-0.05, 0.42), rng.uniform(0.0, 22.0)
+        crest, reach = depth * rng.uniform(0.25, 0.55), depth * rng.uniform(0.25, 0.5)
 
     def change(old: FloatArray) -> FloatArray:
         moved = old.copy()
@@ -311,6 +314,11 @@ def _sacrum(
         near = np.exp(-np.clip(-old[:, 2], 0, None) / 6) * (old[:, 2] < 8)
         moved[:, 2] += dome * near * np.clip(1 - (old[:, 0] / half[0]) ** 2, 0, 1)
         moved[:, 2] -= droop * near * np.clip(old[:, 0] / half[0], 0, 1.1) ** 2
+        if dysplastic:
+            arch = np.clip((-old[:, 0] / half[0] - 1.1) / 0.8, 0, 1)
+            moved[:, 2] -= aplasia * arch * np.exp(np.minimum(old[:, 2], 0) / 30)
+            behind = np.exp(-(((old[:, 0] / half[0] + 1) / 0.7) ** 2))
+            moved[:, 0] -= bulge * behind * np.exp(-(((old[:, 2] + crest) / reach) ** 2))
         return warp(moved)
 
     points, corners = change(points), change(corners)
