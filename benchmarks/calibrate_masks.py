@@ -1,6 +1,6 @@
 """Fit the network from outlines to landmarks that spinemorph/measure/mask_shape.npz holds.
 
-    python benchmarks/calibrate_masks.py --anatomy DIR [--films 5000] [--first 2000000] [--workers 2]
+    python benchmarks/calibrate_masks.py --anatomy DIR [--films 21000] [--first 2000000] [--workers 2]
 
 Bodies of simulated films (geometry only, nothing is rendered; two of three from the meshes of DIR, the
 others from anatomies of the package of several seeds; of every eight films five have the settings of the
@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 OUT = HERE.parent / "spinemorph" / "measure" / "mask_shape.npz"
 SETTINGS = ("test", "test", "test", "test", "test", "train", "train", "fractured")
 RIDGE = 0.5
-HIDDEN, ROUNDS, BATCH = 64, 30, 256
+HIDDEN, ROUNDS, BATCH = 192, 45, 256
 DRAWN = 6000
 #: Of how many films one is left out, by its seed.
 HELD = 8
@@ -378,7 +378,7 @@ def curve(data: dict[str, FloatArray], first: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--anatomy", type=Path)
-    parser.add_argument("--films", type=int, default=5000)
+    parser.add_argument("--films", type=int, default=21_000)
     parser.add_argument("--first", type=int, default=2_000_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--samples", type=Path)

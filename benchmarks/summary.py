@@ -1,6 +1,7 @@
 """Figures from the raw rows of rows.py.
 
-    python benchmarks/summary.py ROWS.jsonl... [--print recognition errors coverage genant osteophytes]
+    python benchmarks/summary.py ROWS.jsonl... [--print recognition errors coverage genant osteophytes] \\
+        [--route model]
 
 For every route: recognition, numbering, overlap and corners; error of every measure; how often its interval
 holds the truth; grades of deformity (weighted kappa, sensitivity of each grade); areas of osteophytes.
@@ -186,8 +187,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("rows", type=Path, nargs="+")
     parser.add_argument("--print", nargs="+", choices=PARTS, default=PARTS, dest="parts")
+    parser.add_argument("--route", help="print this one alone: model, masks")
     options = parser.parse_args()
     for route, films in by_route(lines(options.rows)).items():
+        if options.route not in (None, route):
+            continue
         measures = named(films)
         print(f"{'from true masks' if route == 'masks' else route}: {len(films)} lateral films")
         if "recognition" in options.parts and route != "masks":

@@ -9,7 +9,7 @@ import numpy as np
 
 from spinemorph.hookspecs import Findings
 from spinemorph.measure.landmarks import DRAWS, SEED, BodyLandmarks, Landmarks, Route, draw
-from spinemorph.measure.mask_corners import MaskShape, mask_shape
+from spinemorph.measure.mask_corners import MaskShape, mask_shape, without_corners
 from spinemorph.measure.outline import contour_of
 from spinemorph.types import FloatArray, Instance, LabeledSpine, LabeledVertebra, Radiograph
 
@@ -34,10 +34,11 @@ class EndplatesAndCorners:
         ups = _ups(spine, aspect)
         generator = np.random.default_rng(SEED)
         shapes = []
-        for body, up in zip(spine.vertebrae, ups, strict=True):
+        for i, (body, up) in enumerate(zip(spine.vertebrae, ups, strict=True)):
             right = np.array([-up[1], up[0]])  # to the right of the image when up is up
             forward = -right if spine.facing == "left" else right
-            shapes.append(mask_shape(body.instance, up, forward, aspect))
+            shape = mask_shape(body.instance, up, forward, aspect)
+            shapes.append(shape if _has_axis(spine, i) else without_corners(shape))
         bodies = tuple(
             _landmarks(body, radiograph, shape, generator)
             for body, shape in zip(spine.vertebrae, shapes, strict=True)
@@ -59,6 +60,15 @@ def _ups(spine: LabeledSpine, aspect: float) -> list[FloatArray]:
         length = float(np.linalg.norm(step))
         ups.append(step / length if length > 0 else np.array([0.0, -1.0]))
     return ups
+
+
+def _has_axis(spine: LabeledSpine, i: int) -> bool:
+    """Whether the neighbours of a body tell which way it looks: its own outline does, but that of S1, which
+    only L5 tells.
+    """
+    if spine.vertebrae[i].instance.category != "sacrum":
+        return True
+    return i > 0 and spine.vertebrae[i - 1].level in ("L5", None)
 
 
 def _middle(instance: Instance) -> FloatArray:

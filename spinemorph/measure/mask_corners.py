@@ -10,7 +10,7 @@ that readers drew by hand (benchmarks/calibrate_masks.py), turns these into land
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from typing import Final
@@ -59,6 +59,12 @@ class MaskShape:
     spurs: FloatArray
     spurs_sd: FloatArray
     bare: FloatArray
+
+
+def without_corners(shape: MaskShape) -> MaskShape:
+    """The same where the mask does not tell the corners."""
+    nowhere = np.full_like(shape.covariance, np.nan)
+    return replace(shape, corners=np.full_like(shape.corners, np.nan), covariance=nowhere)
 
 
 def mask_corners(

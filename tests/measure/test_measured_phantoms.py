@@ -327,3 +327,22 @@ def test_the_space_between_drawn_bodies_has_the_area_of_its_corners():
         item = found["disc_area", (upper, lower)]
         assert item.value == pytest.approx(float(polygon_area(quad)), rel=0.03)
         assert item.interval95[0] < item.value < item.interval95[1]
+
+
+def test_the_outline_of_a_sacrum_says_nothing_without_l5():
+    """Its endplate is told from its front by the way to L5 alone: to a body further up that is another."""
+    phantom = draw_phantom()
+    spine = SacrumFirstLabeler().label(
+        phantom.radiograph, Segmentation(tuple(without_corners(phantom.instances)), phantom.facing)
+    )
+    gone = replace(spine, vertebrae=tuple(v for v in spine.vertebrae if v.level != "L5"))
+    for given, known in ((spine, True), (gone, False)):
+        provided = EndplatesAndCorners().process(phantom.radiograph, given, {}).provided
+        assert np.isfinite(provided["landmarks"].at("S1").corners[:2]).all() == known
+        found = {
+            (item.name, item.levels): item
+            for item in Lordosis().process(phantom.radiograph, given, provided).measurements
+        }
+        lordosis = found["lumbar_lordosis", ("L1", "S1")]
+        assert (lordosis.value is not None) == known
+        assert lordosis.reason == (None if known else "corner_uncertain")

@@ -20,6 +20,8 @@ LEAST = 0.10
 #: Smallest implant in cells of the finer grid, and its least mean probability.
 LEAST_IMPLANT = 12
 LEAST_IMPLANT_SCORE = 0.92
+#: A zoom that would move no corner of its window by so many window pixels is not looked at again.
+STEADY = 8.0
 _SACRUM, _LATERAL, _FACING, _INVERTED = range(4)
 
 
@@ -63,7 +65,7 @@ class CompactSegmenter:
         looks = [first]
         for _ in range(2):
             path = column(looks[-1].candidates)
-            if len(path) < 2:
+            if len(path) < 2 or (len(looks) > 1 and _same(looks[-1], path, facing_left)):
                 break
             look = self._zoom(pixels, aspect, path, facing_left)
             if look.film[_FACING] < -1.0:  # the upright window should face left
@@ -102,8 +104,7 @@ class CompactSegmenter:
         facing_left: bool,
     ) -> Look:
         """``path`` from above downward."""
-        centres = np.array([candidate.centre for candidate in path])
-        affine = windows.zoom(centres, facing_left, path[-1].sacrum)
+        affine = _upright(path, facing_left)
         outputs = self.networks.find(_window(pixels, stretched(affine, aspect))[None])
         return _read(outputs, 0, affine)
 
@@ -130,6 +131,20 @@ class CompactSegmenter:
             float(sigmoid(film[_LATERAL])),
             tuple(flags),
         )
+
+
+def _same(look: Look, path: list[Candidate], facing_left: bool) -> bool:
+    """Whether a zoom on ``path`` would show what ``look`` shows, to within :data:`STEADY`."""
+    again = _upright(path, facing_left)
+    rows, columns = layout.FINDER_ROWS, layout.FINDER_COLUMNS
+    ends = np.array([[x, y] for x in (0, columns) for y in (0, rows)], float)
+    moved = windows.apply(windows.after(again, windows.invert(look.affine)), ends) - ends
+    return float(np.abs(moved).max()) < STEADY
+
+
+def _upright(path: list[Candidate], facing_left: bool) -> FloatArray:
+    centres = np.array([candidate.centre for candidate in path])
+    return windows.zoom(centres, facing_left, path[-1].sacrum)
 
 
 def _seen(look: Look) -> float:
