@@ -16,6 +16,8 @@ from spinemorph.report.catalogue import Words, load_words
 from spinemorph.report.preview import View
 from spinemorph.types import FloatArray, Measurement, Region, Study, Vertebra
 
+#: So far, in pixels of the film, a drawn contour may run from the one that was found.
+UNSEEN: Final = 0.25
 StrokeKind = Literal["contour", "superior", "inferior", "cobb", "osteophyte", "implant"]
 
 #: Flags of a body whose outline is drawn dashed.
@@ -81,6 +83,16 @@ class Drawing:
         return float(left), float(top), float(right), float(bottom)
 
 
+def simplified(contour: FloatArray) -> FloatArray:
+    """A closed contour (n, 2) with few of its points, within :data:`UNSEEN` (Douglas and Peucker 1973)."""
+    import cv2
+
+    if len(contour) < 3:
+        return contour
+    kept = cv2.approxPolyDP(np.asarray(contour, np.float32)[:, None], UNSEEN, closed=True)[:, 0]
+    return np.asarray(kept, np.float64) if len(kept) > 2 else contour
+
+
 def draw(study: Study, film: View, words: Words | None = None) -> Drawing:
     """The drawing of a study; ``film`` is the view of the whole film, which bounds the legs.
 
@@ -92,7 +104,8 @@ def draw(study: Study, film: View, words: Words | None = None) -> Drawing:
     for body in study.vertebrae:
         dashed = not POORLY_SEEN.isdisjoint(body.flags)
         if len(body.contour) > 2:
-            strokes.append(Stroke(body.contour * aspect, "contour", closed=True, dashed=dashed))
+            shown = simplified(body.contour * aspect)
+            strokes.append(Stroke(shown, "contour", closed=True, dashed=dashed))
         points = body.corners * aspect
         for kind, line in (("superior", points[:2]), ("inferior", points[2:])):
             if np.isfinite(line).all():

@@ -8,7 +8,7 @@ import numpy as np
 
 from spinemorph.report import svg
 from spinemorph.report.catalogue import Words
-from spinemorph.report.figures import regions
+from spinemorph.report.figures import regions, simplified
 from spinemorph.report.painter import AREA_ALPHA, BLACK, STYLES, WHITE, Colour
 from spinemorph.report.preview import View, preview, whole_film
 from spinemorph.report.tables import segments
@@ -44,7 +44,7 @@ def segment_pictures(
         float(np.linalg.norm(line[0] - line[1])) for lines in facing.values() for line in lines
     )
     width = DEPTHS * depth
-    outlines = {level: body.contour * aspect for level, body in bodies.items()}
+    outlines = {level: simplified(body.contour * aspect) for level, body in bodies.items()}
     spaces = {space.levels: space.contour * aspect for space in regions(study, "disc_space")}
     return {
         pair: (
