@@ -168,8 +168,13 @@ def _past(
 
 def _beyond(low: FloatArray, high: FloatArray) -> bool:
     """Whether a cage surely reaches past an end of the endplate, 0 to 1."""
-    margins = 1.96 * np.nanstd(low[1:]), 1.96 * np.nanstd(high[1:])
-    return bool(low[0] + margins[0] < 0 or high[0] - margins[1] > 1)
+    return bool(low[0] + _margin(low) < 0 or high[0] - _margin(high) > 1)
+
+
+def _margin(values: FloatArray) -> float:
+    """Half the 95 % interval of the draws ``values[1:]``; NaN where they are unknown."""
+    known = values[1:][np.isfinite(values[1:])]
+    return 1.96 * float(known.std()) if len(known) > 1 else np.nan
 
 
 def _screw(marks: Landmarks, implant: LabeledImplant) -> list[Measurement]:
@@ -229,12 +234,12 @@ def _ends_behind(axis: Axis, corners: FloatArray) -> bool:
 
 def _outside(axis: Axis, depth: FloatArray, corners: FloatArray) -> bool:
     """Whether the tip surely lies in front of the body, or past one of its endplates."""
-    if depth[0] - 1.96 * np.nanstd(depth[1:]) > 1:
+    if depth[0] - _margin(depth) > 1:
         return True
     for front, back, sign in ((0, 1, 1.0), (2, 3, -1.0)):
         line = geometry.unit(corners[:, front] - corners[:, back])
         over = sign * geometry.dot(axis.tip - corners[:, back], geometry.perpendicular(line))
-        if over[0] - 1.96 * np.hypot(np.nanstd(over[1:]), axis.point_sd) > 0:
+        if over[0] - np.hypot(_margin(over), 1.96 * axis.point_sd) > 0:
             return True
     return False
 
