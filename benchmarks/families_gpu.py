@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import gpu_jobs as jobs
+import gpu_workers
 import numpy as np
 from families import COLUMNS, INSTANCE, SEMANTIC, TEST_SEED, TRAIN_SEED
 from family_speed import family_class
@@ -55,7 +56,7 @@ class Bench:
     work: Path
     device: str
     seconds: float
-    workers: Sequence[jobs.Worker]
+    workers: Sequence[gpu_workers.Worker]
     pool: ProcessPoolExecutor
     processes: int
     test: FilmSet
@@ -65,7 +66,7 @@ class Bench:
 
     def one(self, job: Any, most: float, **arguments: Any) -> Any:
         """A job on the first worker alone; RuntimeError where it failed."""
-        answer = jobs.together(self.workers[:1], job, [arguments], most)[0]
+        answer = gpu_workers.together(self.workers[:1], job, [arguments], most)[0]
         if isinstance(answer, RuntimeError):
             raise answer
         return answer
@@ -144,7 +145,7 @@ def measure(name: str, bench: Bench) -> Iterator[dict[str, Any]]:
         },
     }
     each = {"name": name, "films": train_films, "device": device}
-    ready = jobs.together(bench.workers, jobs.warm, [each] * FOLDS, 120)
+    ready = gpu_workers.together(bench.workers, jobs.warm, [each] * FOLDS, 120)
     failed = [answer for answer in ready if isinstance(answer, RuntimeError)]
     if failed:
         raise failed[0]
@@ -160,7 +161,7 @@ def measure(name: str, bench: Bench) -> Iterator[dict[str, Any]]:
     count = at_once(bench, alone["reserved"])
     groups = [range(k, min(k + count, FOLDS)) for k in range(0, FOLDS, count)]
     budget = bench.seconds / len(groups)
-    tried = jobs.together(
+    tried = gpu_workers.together(
         bench.workers[:count],
         jobs.trial,
         [
@@ -196,7 +197,7 @@ def measure(name: str, bench: Bench) -> Iterator[dict[str, Any]]:
     trained, scores = [], []
     for group in groups:
         until = time.monotonic() + 1.35 * budget + 25
-        trained += jobs.together(
+        trained += gpu_workers.together(
             bench.workers[:count],
             jobs.fold,
             [
@@ -220,7 +221,7 @@ def measure(name: str, bench: Bench) -> Iterator[dict[str, Any]]:
     if not done:
         raise trained[0]
 
-    looked = jobs.together(
+    looked = gpu_workers.together(
         bench.workers,
         jobs.predicted,
         [
@@ -388,7 +389,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = options.only or (*INSTANCE, *SEMANTIC)
     settings = [preset(family_class(name), options.preset) for name in chosen]
     windows = {window(each): each for each in settings}
-    workers = [jobs.Worker() for _ in range(FOLDS)]
+    workers = [gpu_workers.Worker() for _ in range(FOLDS)]
     try:
         with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
             sets = []

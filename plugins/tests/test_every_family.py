@@ -11,11 +11,9 @@ import pytest
 import torch
 
 from spinemorph.cli import OK, SOME_FAILED, main
-from spinemorph.data.annotation import AnnotatedInstance, Annotation
-from spinemorph.data.formats import FORMATS
 from spinemorph.learn.weights_file import save_weights
 from spinemorph.plugins import load_plugins
-from spinemorph.testing import check_segmenter, draw_phantom, write_png
+from spinemorph.testing import check_segmenter, draw_phantom, write_dataset, write_png
 
 PLUGINS = Path(__file__).parents[1]
 NAMES = sorted(path.parent.name for path in PLUGINS.glob("*/pyproject.toml"))
@@ -30,20 +28,7 @@ def exit_code(*words) -> object:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("films")
-    annotations = []
-    for number in range(10):
-        facing = "left" if number % 2 else "right"
-        phantom = draw_phantom(180, 120, lordosis=30 + 3 * number, facing=facing)
-        name = f"film_{number}.png"
-        write_png(phantom.radiograph.pixels, folder / name)
-        bodies = tuple(
-            AnnotatedInstance(each.category, level, outline_mask=each.mask, outline_box=each.box)
-            for each, level in zip(phantom.instances, phantom.levels, strict=True)
-        )
-        annotations.append(Annotation(name, 180, 120, bodies))
-    FORMATS["coco"].write(annotations, folder / "coco.json")
-    return folder / "coco.json"
+    return write_dataset(tmp_path_factory.mktemp("films"), 10)
 
 
 @pytest.fixture(scope="module", params=NAMES)

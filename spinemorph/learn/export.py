@@ -40,10 +40,10 @@ def network_bytes(network: nn.Module, side: tuple[int, int], outputs: tuple[str,
         opset_version=17,
         dynamo=False,
     )
-    return bytes(_halved(onnx.load_from_string(stream.getvalue())).SerializeToString())
+    return bytes(halved(onnx.load_from_string(stream.getvalue())).SerializeToString())
 
 
-def _halved(model: Any) -> Any:
+def halved(model: Any) -> Any:
     """Store large weights as float16 and cast them back when the session is built."""
     casts = []
     for weight in model.graph.initializer:

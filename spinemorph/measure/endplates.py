@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import cv2
 import numpy as np
 
 from spinemorph.hookspecs import Findings
 from spinemorph.measure.landmarks import DRAWS, SEED, BodyLandmarks, Landmarks, Route, draw
-from spinemorph.measure.mask_corners import MaskShape, mask_shape, without_corners
+from spinemorph.measure.mask_corners import MaskShape, mask_shapes, without_corners
 from spinemorph.measure.outline import contour_of
 from spinemorph.types import FloatArray, Instance, LabeledSpine, LabeledVertebra, Radiograph
 
@@ -18,6 +19,11 @@ from spinemorph.types import FloatArray, Instance, LabeledSpine, LabeledVertebra
 MODEL_CORNER_SD: Final = 0.028
 #: A corner less certain than this part of the height is flagged.
 UNCERTAIN_SD: Final = 0.05
+#: An S1 that is neither this strong nor this sharp (standard deviation of a corner, in lengths of its
+#: endplate) is counted from, but its endplate is not believed: on simulated films it often lies beside the
+#: true one, on a cage or a bowel shadow.
+STRONG_S1: Final = 0.6
+SHARP_S1: Final = 0.03
 
 
 class EndplatesAndCorners:
@@ -31,17 +37,21 @@ class EndplatesAndCorners:
         """
         del provided
         aspect = radiograph.aspect
-        ups = _ups(spine, aspect)
+        contours = [contour_of(body.instance) for body in spine.vertebrae]
+        ups = _ups(contours, aspect)
         generator = np.random.default_rng(SEED)
-        shapes = []
-        for i, (body, up) in enumerate(zip(spine.vertebrae, ups, strict=True)):
-            right = np.array([-up[1], up[0]])  # to the right of the image when up is up
-            forward = -right if spine.facing == "left" else right
-            shape = mask_shape(body.instance, up, forward, aspect)
-            shapes.append(shape if _has_axis(spine, i) else without_corners(shape))
+        # to the right of the image when up is up
+        rights = [np.array([-up[1], up[0]]) for up in ups]
+        forwards = [-right if spine.facing == "left" else right for right in rights]
+        shapes = [
+            shape if _has_axis(spine, i) else without_corners(shape)
+            for i, shape in enumerate(
+                mask_shapes([body.instance for body in spine.vertebrae], ups, forwards, aspect)
+            )
+        ]
         bodies = tuple(
-            _landmarks(body, radiograph, shape, generator)
-            for body, shape in zip(spine.vertebrae, shapes, strict=True)
+            _landmarks(body, contour, radiograph, shape, generator)
+            for body, contour, shape in zip(spine.vertebrae, contours, shapes, strict=True)
         )
         landmarks = Landmarks(
             bodies, spine.facing, radiograph.aspect, radiograph.spacing, radiograph.flags
@@ -49,9 +59,9 @@ class EndplatesAndCorners:
         return Findings(provided={"landmarks": landmarks, "mask_shapes": tuple(shapes)})
 
 
-def _ups(spine: LabeledSpine, aspect: float) -> list[FloatArray]:
+def _ups(contours: Sequence[FloatArray], aspect: float) -> list[FloatArray]:
     """For every body the unit vector toward the head, from its neighbours (square pixels)."""
-    centres = np.array([_middle(body.instance) for body in spine.vertebrae]).reshape(-1, 2)
+    centres = np.array([_middle(contour) for contour in contours]).reshape(-1, 2)
     centres = centres * [1.0, aspect]
     ups = []
     for i in range(len(centres)):
@@ -71,26 +81,29 @@ def _has_axis(spine: LabeledSpine, i: int) -> bool:
     return i > 0 and spine.vertebrae[i - 1].level in ("L5", None)
 
 
-def _middle(instance: Instance) -> FloatArray:
-    counts = [instance.mask.sum(axis=axis) for axis in (0, 1)]
-    x, y = (float(own @ np.arange(len(own))) / max(int(own.sum()), 1) for own in counts)
-    return np.array([x + instance.box.left, y + instance.box.top])
+def _middle(contour: FloatArray) -> FloatArray:
+    """Centre (2,) of what a contour (n, 2) encloses."""
+    moments = cv2.moments(contour.astype(np.float32))
+    if moments["m00"] == 0:
+        return np.asarray(contour.mean(axis=0))
+    return np.array([moments["m10"], moments["m01"]]) / moments["m00"]
 
 
 def _landmarks(
     body: LabeledVertebra,
+    contour: FloatArray,
     radiograph: Radiograph,
     shape: MaskShape,
     generator: np.random.Generator,
 ) -> BodyLandmarks:
     instance, aspect = body.instance, radiograph.aspect
-    contour = contour_of(instance)
     corners, covariance, route = _corners(instance, shape, aspect)
     height = _height(corners, aspect)
     flags = list(body.flags)
     known = np.isfinite(corners).all(axis=1)
     spread = np.sqrt(np.trace(np.nan_to_num(covariance), axis1=1, axis2=2) / 2)
-    if (spread[known] > UNCERTAIN_SD * height).any():
+    unknown = not np.isfinite(corners[:2]).all()
+    if unknown or (spread[known] > UNCERTAIN_SD * height).any():
         flags.append("corner_uncertain")
     if _touches_edge(instance, radiograph):
         flags.append("cut_by_edge")
@@ -150,11 +163,25 @@ def _corners(
         return shape.corners, shape.covariance, "masks"
     corners = np.array(instance.corners)
     if instance.covariance is not None:
-        return corners, np.array(instance.covariance), "model"
+        covariance = np.array(instance.covariance)
+        if _is_doubtful_s1(instance, corners, covariance, aspect):
+            return np.full_like(corners, np.nan), np.full_like(covariance, np.nan), "model"
+        return corners, covariance, "model"
     sd = MODEL_CORNER_SD * _height(corners, aspect)
     covariance = np.tile(np.diag([1.0, 1 / aspect**2]) * sd**2, (4, 1, 1))
     covariance[~np.isfinite(corners).all(axis=1)] = np.nan
     return corners, covariance, "given"
+
+
+def _is_doubtful_s1(
+    instance: Instance, corners: FloatArray, covariance: FloatArray, aspect: float
+) -> bool:
+    if instance.category != "sacrum" or instance.score >= STRONG_S1:
+        return False
+    square = np.array([1.0, aspect])
+    length = float(np.linalg.norm((corners[0] - corners[1]) * square))
+    spread = np.sqrt(np.einsum("nii,i->n", covariance[:2], square**2) / 2)
+    return bool((spread > SHARP_S1 * length).any())
 
 
 def _height(corners: FloatArray, aspect: float) -> float:

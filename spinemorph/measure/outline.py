@@ -1,4 +1,4 @@
-"""The outline of one body in its own axes, and its signature: where it reaches in many directions."""
+"""The outline of one body, with and without what opening takes off, in its own axes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from spinemorph.types import FloatArray, Instance
 
 #: Bodies are looked at with this many pixels of height at most; finer than that adds only time.
-HEIGHT_PX: Final = 96.0
+HEIGHT_PX: Final = 64.0
 #: Radius of the opening that takes osteophytes off, as part of the body's height.
 OPENING: Final = 0.12
-#: Directions of the signature in each quarter, degrees from the endplate's own direction.
-ANGLES: Final = (10.0, 25.0, 35.0, 45.0, 55.0, 65.0, 80.0)
 #: Quarters in the order of the corners: signs of forward and up.
 QUARTERS: Final = ((1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0))
-#: Parts of each side of the box that the profile gives the outline's mean distance of.
-PARTS: Final = 16
+#: Points of the ring that describes an outline.
+POINTS: Final = 160
 #: A support point is the mean of the outline within this part of half the extent from the farthest.
 _NEAR: Final = 0.02
 _ROUNDS: Final = 4
@@ -63,7 +61,7 @@ def outlines(instance: Instance, aspect: float) -> tuple[FloatArray, FloatArray]
     is what osteophytes are sought in (figure 10 of the paper).
     """
     mask = instance.mask.astype(np.uint8)
-    height = float(np.sqrt(mask.sum() * aspect / 1.25))
+    height = float(np.sqrt(cv2.countNonZero(mask) * aspect / 1.25))
     shrink = min(1.0, HEIGHT_PX / max(height, 1.0))
     rows = max(round(mask.shape[0] * aspect * shrink), 1)
     columns = max(round(mask.shape[1] * shrink), 1)
@@ -125,35 +123,17 @@ def support(points: FloatArray, directions: FloatArray) -> FloatArray:
     return np.asarray((near.T @ points) / near.sum(axis=0)[:, None])
 
 
-def signature(whole: FloatArray, opened: FloatArray) -> FloatArray:
-    """Support points (2, 4, k, 2) of both outlines, by quarter and angle, each quarter folded onto
-    the superior anterior one. Both outlines in the box of the opened one.
+def ring(points: FloatArray) -> FloatArray:
+    """POINTS points (POINTS, 2) in equal steps along an outline (n, 2) that is given in a box: from the
+    middle of the front upward, over the back.
     """
-    radians = np.radians(ANGLES)
-    first = np.stack([np.cos(radians), np.sin(radians)], axis=1)
-    return np.array(
-        [
-            [support(points * np.array(signs), first) for signs in QUARTERS]
-            for points in (whole, opened)
-        ]
-    )
-
-
-def profile(points: FloatArray) -> FloatArray:
-    """Mean place (4, PARTS) of an outline (n, 2) in its box along the front, the back, the top and the
-    bottom, in equal parts from back to front or from bottom to top; empty parts from their neighbours.
-    """
-    part = np.clip(((points + 1) * (PARTS / 2)).astype(int), 0, PARTS - 1)
-    rows = []
-    for across, along in ((0, 1), (1, 0)):
-        for side in (1.0, -1.0):
-            use = points[:, across] * side > 0
-            counts = np.bincount(part[use, along], minlength=PARTS)
-            sums = np.bincount(part[use, along], points[use, across], minlength=PARTS)
-            filled = counts > 0
-            means = sums / np.maximum(counts, 1)
-            if filled.any() and not filled.all():
-                at = np.arange(PARTS)
-                means = np.interp(at, at[filled], means[filled])
-            rows.append(means)
-    return np.array(rows)
+    following = np.roll(points, -1, axis=0)
+    if (points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum() < 0:
+        points = points[::-1]
+    front = int(np.abs(np.arctan2(points[:, 1], points[:, 0])).argmin())
+    closed = np.concatenate([points[front:], points[: front + 1]])
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
+    whole = max(float(along[-1]), 1e-9)
+    # the wall runs upward there: its point at height 0 lies that far before the nearest of the outline
+    at = (np.arange(POINTS) / POINTS * whole - closed[0, 1]) % whole
+    return np.stack([np.interp(at, along, closed[:, k]) for k in (0, 1)], axis=1)

@@ -18,7 +18,7 @@ from spinemorph.types import FloatArray, Radiograph, Study
 
 #: Longer side limits of the picture: films are shrunk to the upper one, and very small ones
 #: enlarged to the lower one so that names can be read.
-HIGHEST: Final = 2000
+HIGHEST: Final = 1600
 LOWEST: Final = 900
 #: A point (the unit of line widths and letters) as part of the picture's geometric mean side.
 POINTS: Final = 520.0
@@ -28,7 +28,7 @@ PNG: Final = (16, 1, 19, 16)
 
 
 class OverlayWriter:
-    """Writes overlay.png: true aspect, at most 2,000 pixels high or wide; ``language`` of numbers."""
+    """Writes overlay.png: true aspect, at most 1,600 pixels high or wide; ``language`` of numbers."""
 
     def __init__(self, language: str = "en") -> None:
         self.words = load_words(language)

@@ -1,4 +1,5 @@
-"""For tests, ours and yours: drawn films with known corners, and the contract checks of segmenters.
+"""For tests, ours and yours: drawn films with known corners, alone or as a data set to train on, and the
+contract checks of segmenters.
 
 >>> from spinemorph.testing import PhantomSegmenter, check_segmenter
 >>> check_segmenter(PhantomSegmenter, finds_phantoms=True)
@@ -7,6 +8,7 @@ Nothing here needs pytest: a broken contract is an AssertionError that says whic
 """
 
 from spinemorph.testing.checks import check_segmenter
+from spinemorph.testing.datasets import write_dataset
 from spinemorph.testing.phantoms import Phantom, PhantomSegmenter, draw_phantom, write_png
 
 __all__ = [
@@ -14,5 +16,6 @@ __all__ = [
     "PhantomSegmenter",
     "check_segmenter",
     "draw_phantom",
+    "write_dataset",
     "write_png",
 ]

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spinemorph.data.annotation import AnnotatedInstance, Annotation
-from spinemorph.data.formats import FORMATS
-from spinemorph.testing import draw_phantom, write_png
+from spinemorph.testing import draw_phantom, write_dataset, write_png
 
 GUIDE = Path(__file__).parents[2] / "docs" / "write-a-plugin.md"
 
@@ -47,26 +45,8 @@ def program(tmp_path):
     return run
 
 
-def drawn_films(folder):
-    """Twelve drawn films with their annotation as COCO."""
-    annotations = []
-    for number in range(12):
-        phantom = draw_phantom(
-            180, 120, lordosis=30 + 3 * number, facing="left" if number % 2 else "right"
-        )
-        name = f"film{number:02d}.png"
-        write_png(phantom.radiograph.pixels, folder / name)
-        bodies = tuple(
-            AnnotatedInstance(each.category, level, outline_mask=each.mask, outline_box=each.box)
-            for each, level in zip(phantom.instances, phantom.levels, strict=True)
-        )
-        annotations.append(Annotation(name, 180, 120, bodies))
-    FORMATS["coco"].write(annotations, folder / "coco.json")
-    return folder / "coco.json"
-
-
 def test_the_family_of_the_guide_trains_and_finds_the_bodies_of_a_film(program, tmp_path):
-    films = drawn_films(tmp_path / "films")
+    films = write_dataset(tmp_path / "films")
     (result,) = json.loads(
         program("train", "--segmenter", "tiny", films, "-o", "run", "--device", "cpu", "--json")
     )

@@ -346,3 +346,25 @@ def test_the_outline_of_a_sacrum_says_nothing_without_l5():
         lordosis = found["lumbar_lordosis", ("L1", "S1")]
         assert (lordosis.value is not None) == known
         assert lordosis.reason == (None if known else "corner_uncertain")
+
+
+@pytest.mark.parametrize(
+    ("score", "sd", "believed"), [(0.5, 0.05, False), (0.8, 0.05, True), (0.5, 0.01, True)]
+)
+def test_the_endplate_of_an_s1_that_is_neither_strong_nor_sharp_is_not_believed(
+    score, sd, believed
+):
+    phantom = draw_phantom()
+    *above, s1 = phantom.instances
+    length = np.linalg.norm(s1.corners[0] - s1.corners[1])
+    spread = np.tile(np.eye(2) * (sd * length) ** 2, (4, 1, 1))
+    spread[2:] = np.nan
+    found, marks = measure(
+        phantom.radiograph, [*above, replace(s1, score=score, covariance=spread)], phantom.facing
+    )
+    lordosis, disc = found["lumbar_lordosis", ("L1", "S1")], found["disc_angle", ("L5", "S1")]
+    for item in (lordosis, disc):
+        assert item.reason == (None if believed else "corner_uncertain")
+    assert found["lumbar_lordosis_l1_l5", ("L1", "L5")].value is not None
+    if not believed:
+        assert "corner_uncertain" in marks.at("S1").flags

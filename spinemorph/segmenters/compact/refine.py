@@ -35,9 +35,11 @@ class Refined:
     affine: FloatArray
 
 
-#: The last look at a body is taken from several crops, whose mean is believed: as found, and turned
-#: (degrees), scaled and shifted (parts of the crop's side) a little.
-VIEWS = (
+#: Degrees of a turn, scale, and shift to the right and down in parts of the crop's side.
+View = tuple[float, float, float, float]
+#: A body is looked at in several crops, whose mean is believed: as found, and turned, scaled and shifted a
+#: little.
+VIEWS: tuple[View, ...] = (
     (0.0, 1.0, 0.0, 0.0),
     (4.0, 1.06, 0.03, 0.02),
     (-4.0, 0.95, -0.03, 0.03),
@@ -52,38 +54,36 @@ def refine(
     candidates: list[Candidate],
     facing_left: bool,
     networks: Networks,
-    passes: int = 2,
 ) -> list[Refined]:
-    """Refine all candidates together, ``passes`` times, each time from the corners just found.
+    """Refine all candidates together, each seen from all :data:`VIEWS`.
 
-    The last pass looks at every body from all :data:`VIEWS`.
+    The finder is less sure of S1 than of bodies: it is looked at once before, from where it was found.
     """
-    refined: list[Refined] = []
     reduced: dict[int, NDArray[np.generic]] = {}
-    for last in (False,) * (passes - 1) + (True,):
-        if not candidates:
+
+    def look(chosen: list[Candidate], views: tuple[View, ...]) -> list[Refined]:
+        if not chosen:
             return []
-        views = VIEWS if last else VIEWS[:1]
         affines = [
             windows.after(_moved(view), _crop(candidate, facing_left))
-            for candidate in candidates
+            for candidate in chosen
             for view in views
         ]
         crops = np.stack([_seen(film, stretched(affine, aspect), reduced) for affine in affines])
-        outputs = networks.refine(crops)
         variance = float(networks.facts.get("corner_variance", 1.0))
-        every = [
-            _read(candidates[i // len(views)], affine, outputs, i, variance)
-            for i, affine in enumerate(affines)
-        ]
-        refined = [
+        seen = [candidate for candidate in chosen for _ in views]
+        every = _read(seen, affines, networks.refine(crops), variance)
+        return [
             _agreed(every[i : i + len(views)], facing_left)
             for i in range(0, len(every), len(views))
         ]
-        lines = networks.facts.get("middle_depth")
-        if last and lines:
-            refined = [with_true_depths(item, facing_left, lines) for item in refined]
-        candidates = [item.candidate for item in refined]
+
+    sacra = look([candidate for candidate in candidates if candidate.sacrum], VIEWS[:1])
+    found = iter(item.candidate for item in sacra)
+    refined = look([next(found) if item.sacrum else item for item in candidates], VIEWS)
+    lines = networks.facts.get("middle_depth")
+    if lines:
+        refined = [with_true_depths(item, facing_left, lines) for item in refined]
     return refined
 
 
@@ -94,7 +94,7 @@ def _seen(
     return windows.channels(crop, layout.CROP_LOCAL)
 
 
-def _moved(view: tuple[float, float, float, float]) -> FloatArray:
+def _moved(view: View) -> FloatArray:
     turn, scale, right, down = view
     middle = (layout.CROP - 1) / 2
     target = (middle + right * layout.CROP, middle + down * layout.CROP)
@@ -189,59 +189,77 @@ def _crop(candidate: Candidate, facing_left: bool) -> FloatArray:
 
 
 def _read(
-    candidate: Candidate, affine: FloatArray, outputs: Outputs, i: int, variance: float
-) -> Refined:
-    kind = int(candidate.sacrum)
-    maps = outputs["corners"][i]
-    back = windows.invert(affine)
-    corners, covariance = _points(
-        maps[layout.SACRUM_CORNERS if kind else layout.BODY_CORNERS], 4, back, variance
+    candidates: list[Candidate], affines: list[FloatArray], outputs: Outputs, variance: float
+) -> list[Refined]:
+    """What the network says of one crop of each candidate."""
+    found: list[Refined] = []
+    corners, corner_spread = _points(
+        outputs, candidates, layout.BODY_CORNERS, layout.SACRUM_CORNERS, 4
     )
-    middles, middle_covariance = _points(
-        maps[layout.SACRUM_MIDDLES if kind else layout.BODY_MIDDLES], 2, back, variance
+    middles, middle_spread = _points(
+        outputs, candidates, layout.BODY_MIDDLES, layout.SACRUM_MIDDLES, 2
     )
-    if kind:
-        centre = windows.sacrum_centre(corners, bool(np.linalg.det(affine[:, :2]) > 0))
-    else:
-        centre = corners.mean(axis=0)
-    return Refined(
-        replace(candidate, corners=corners, centre=centre),
-        covariance,
-        middles,
-        middle_covariance,
-        float(sigmoid(outputs["validity"][i].astype(np.float64))[kind]),
-        outputs["masks"][i, kind],
-        affine,
-    )
+    validity = sigmoid(outputs["validity"].astype(np.float64))
+    for i, (candidate, affine) in enumerate(zip(candidates, affines, strict=True)):
+        back, kind = windows.invert(affine), int(candidate.sacrum)
+        turn = back[:, :2]
+        ends = windows.apply(back, corners[i])
+        if kind:
+            centre = windows.sacrum_centre(ends, bool(np.linalg.det(affine[:, :2]) > 0))
+        else:
+            centre = ends.mean(axis=0)
+        found.append(
+            Refined(
+                replace(candidate, corners=ends, centre=centre),
+                turn @ (corner_spread[i] * variance) @ turn.T,
+                windows.apply(back, middles[i]),
+                turn @ (middle_spread[i] * variance) @ turn.T,
+                float(validity[i, kind]),
+                outputs["masks"][i, kind],
+                affine,
+            )
+        )
+    return found
 
 
 def _points(
-    maps: NDArray[np.float32], count: int, back: FloatArray, variance: float
+    outputs: Outputs, candidates: list[Candidate], body: slice, sacrum: slice, count: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Points (count, 2) of as many maps as there are, with covariance; NaN beyond them."""
-    points, covariance = np.full((count, 2), np.nan), np.full((count, 2, 2), np.nan)
-    for k, logits in enumerate(maps):
-        mean, spread = _moments(logits)
-        points[k] = windows.apply(back, mean)
-        covariance[k] = back[:, :2] @ (spread * variance) @ back[:, :2].T
-    return points, covariance
+    """Points (n, count, 2) in crop pixels and their covariance, from the maps of each one's kind; NaN
+    beyond as many as that has.
+    """
+    points = np.full((len(candidates), count, 2), np.nan)
+    spread = np.full((len(candidates), count, 2, 2), np.nan)
+    kinds = np.array([candidate.sacrum for candidate in candidates])
+    for kind, maps in ((False, body), (True, sacrum)):
+        own = np.flatnonzero(kinds == kind)
+        logits = outputs["corners"][own, maps]
+        each = logits.shape[1]
+        mean, covariance = _moments(logits.reshape(len(own) * each, *logits.shape[2:]))
+        points[own, :each] = mean.reshape(-1, each, 2)
+        spread[own, :each] = covariance.reshape(-1, each, 2, 2)
+    return points, spread
 
 
 def _moments(logits: NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
-    """Mean (2,) and covariance (2, 2) of a corner map in crop pixels, around its peak."""
-    row, column = divmod(int(logits.argmax()), logits.shape[1])
-    top, left = max(row - REACH, 0), max(column - REACH, 0)
-    part = logits[top : row + REACH + 1, left : column + REACH + 1].astype(np.float64)
-    p = np.exp(part - logits[row, column])
-    p /= p.sum()
-    across, down = p.sum(axis=0), p.sum(axis=1)
-    x, y = np.arange(left, left + len(across)), np.arange(top, top + len(down))
-    mean = np.array([(across * x).sum(), (down * y).sum()])
-    dx, dy = x - mean[0], y - mean[1]
-    cross = (p * dy[:, None] * dx).sum()
-    spread = np.array([[(across * dx**2).sum(), cross], [cross, (down * dy**2).sum()]])
+    """Mean (n, 2) and covariance (n, 2, 2) of corner maps (n, h, w) in crop pixels, around their peaks."""
+    n, rows, columns = logits.shape
+    row, column = np.divmod(logits.reshape(n, rows * columns).argmax(axis=1), columns)
+    edge = ((0, 0), (REACH, REACH), (REACH, REACH))
+    around = np.lib.stride_tricks.sliding_window_view(
+        np.pad(logits, edge, constant_values=-np.inf), (2 * REACH + 1,) * 2, axis=(1, 2)
+    )[np.arange(n), row, column].astype(np.float64)
+    p = np.exp(around - around[:, REACH, REACH, None, None])
+    p /= p.sum(axis=(1, 2), keepdims=True)
+    steps = np.arange(-REACH, REACH + 1.0)
+    mean = np.stack([p.sum(axis=1) @ steps, p.sum(axis=2) @ steps], axis=1)
+    xx, yy = p.sum(axis=1) @ steps**2, p.sum(axis=2) @ steps**2
+    xy = np.einsum("nyx,y,x->n", p, steps, steps)
+    second = np.stack([xx, xy, xy, yy], axis=1).reshape(n, 2, 2)
+    spread = second - mean[:, :, None] * mean[:, None]
     stride = layout.CROP_STRIDE
-    return mean * stride + (stride - 1) / 2, (spread + np.eye(2) * 0.02) * stride**2
+    place = (mean + np.stack([column, row], axis=1)) * stride + (stride - 1) / 2
+    return place, (spread + np.eye(2) * 0.02) * stride**2
 
 
 def film_mask(

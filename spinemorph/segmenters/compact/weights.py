@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -112,4 +113,7 @@ def _session(model: bytes, providers: list[str]) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    if hasattr(os, "sched_getaffinity"):
+        # more threads than the process may use cores would wait for one another in turns
+        options.intra_op_num_threads = len(os.sched_getaffinity(0))
     return onnxruntime.InferenceSession(model, options, providers=providers)
