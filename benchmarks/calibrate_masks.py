@@ -1,7 +1,7 @@
 """Fit the network from outlines to landmarks that spinemorph/measure/mask_shape.onnx holds.
 
     python benchmarks/mask_samples.py FOLDER --anatomy DIR
-    python benchmarks/calibrate_masks.py FOLDER [--films 40000] [--epochs 20] [--rate 3e-3] [--go-on] [--try]
+    python benchmarks/calibrate_masks.py FOLDER [--films 40000] [--epochs 20] [--try]
 
 One film of eight is left out, by its seed; what is printed at the end is measured on these (and, to show
 what more films would bring, on those of the fit), then the file is written, or with ``--try`` is not. Needs
@@ -32,8 +32,8 @@ from spinemorph.types import FloatArray
 HERE = Path(__file__).parent
 OUT = HERE.parent / "spinemorph" / "measure" / FILE
 FEATURES, HIDDEN, BESIDE = 12, 192, 64
-#: Films of a step.
-BATCH = 36
+#: Films of a step, and the highest rate of learning.
+BATCH, RATE = 36, 3e-3
 #: Of how many films one is left out, by its seed.
 HELD = 8
 OUTPUTS = BARE.stop
@@ -184,13 +184,14 @@ def batches(films: FloatArray, rng: np.random.Generator) -> Iterator[FloatArray]
     yield from np.split(mixed[: len(mixed) // BATCH * BATCH], len(mixed) // BATCH)
 
 
-def fit(samples: Samples, network: Reader, epochs: int, rate: float) -> Reader:
-    rng = np.random.default_rng(epochs)
-    optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-2)
+def fit(samples: Samples, epochs: int) -> Reader:
+    torch.manual_seed(0)
+    network, rng = Reader(samples.facts()), np.random.default_rng(0)
+    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-2)
     films = np.flatnonzero(~samples.held)
     steps = epochs * (len(films) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, rate, total_steps=steps, pct_start=0.15
+        optimizer, RATE, total_steps=steps, pct_start=0.15
     )
     loss = nn.SmoothL1Loss(reduction="none", beta=0.5)
     worth, started = torch.tensor(WORTH, dtype=torch.float32), perf_counter()
@@ -285,16 +286,6 @@ def _growing(away: FloatArray, true: FloatArray) -> tuple[list[float], list[floa
     return base, growth
 
 
-def load_weights(network: Reader) -> None:
-    """The weights of the present file; means and spreads stay those of the samples."""
-    stored = {}
-    for each in onnx.load(OUT).graph.initializer:
-        name = each.name.removesuffix("_half")
-        stored[name] = torch.tensor(onnx.numpy_helper.to_array(each).astype(np.float32))
-    own = dict(network.named_parameters())
-    network.load_state_dict({name: stored[name] for name in own}, strict=False)
-
-
 def write(network: Reader, facts: dict[str, object]) -> None:
     stream = BytesIO()
     torch.onnx.export(
@@ -320,18 +311,12 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--films", type=int, default=40_000)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--rate", type=float, default=3e-3, help="highest rate of learning")
-    parser.add_argument("--go-on", action="store_true", help="from the weights of the present file")
     parser.add_argument("--try", dest="only_try", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     samples = Samples(options.folder, options.films)
     print(f"{len(samples.films)} films, {len(samples.sacrum)} bodies", flush=True)
-    torch.manual_seed(options.epochs)
-    network = Reader(samples.facts())
-    if options.go_on:
-        load_weights(network)
-    fit(samples, network, options.epochs, options.rate)
+    network = fit(samples, options.epochs)
     rows, away = errors(network, samples, np.flatnonzero(samples.held))
     plain = ~samples.drawn[rows]
     for name, part in (

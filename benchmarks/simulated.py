@@ -46,6 +46,7 @@ class Tally:
     iou: list[float] = field(default_factory=list)
     corners: list[float] = field(default_factory=list)
     endplate: list[float] = field(default_factory=list)
+    s1_doubted: int = 0
     angles: list[float] = field(default_factory=list)
     scaled: list[float] = field(default_factory=list)  # squared corner errors over their covariance
     measures: list[tuple[str, float, float]] = field(
@@ -90,7 +91,9 @@ def judge(film: SimulatedFilm, look: Look, *, with_measures: bool = True) -> Tal
         tally.numbered_right, tally.numbered_wrong = int(right), int(not right)
     found = {body.level: body for body in look.landmarks.bodies if body.level}
     for level, body in truth.items():
-        if level in found:
+        if level in found and np.isnan(found[level].corners[:2]).any():
+            tally.s1_doubted += 1  # only S1 may be counted from without an endplate
+        elif level in found:
             ends = 2 if level == "S1" else 4
             away = found[level].corners[:ends] - body.corners[:ends]
             unit = np.mean(
@@ -111,7 +114,8 @@ def judge(film: SimulatedFilm, look: Look, *, with_measures: bool = True) -> Tal
                 {k: b.corners for k, b in truth.items()},
             )
         ]
-        tally.angles.append(abs(values[0] - values[1]))
+        if np.isfinite(values[0]):
+            tally.angles.append(abs(values[0] - values[1]))
     return tally
 
 
@@ -212,7 +216,8 @@ def print_tally(total: Tally) -> None:
     if total.endplate:
         print(
             f"S1 endplate: median {np.median(total.endplate):.2f} %, "
-            f"90th percentile {np.percentile(total.endplate, 90):.2f} %"
+            f"90th percentile {np.percentile(total.endplate, 90):.2f} %, not believed on "
+            f"{total.s1_doubted} films"
         )
     if total.angles:
         print(
