@@ -38,6 +38,7 @@ ALLOWED = {
     "learn": {"data", "evaluate", "read", "segmenters", "simulate"},
     "pipeline": {"plugins", "preprocess", "read"},
     "store": {"data", "report"},
+    "testing": {"data"},
     "types": {"anatomy"},
 }
 #: The command line fronts the pipeline and the tools that are no part of it.
