@@ -276,8 +276,8 @@ def spread_of(samples: Samples, rows: np.ndarray, away: FloatArray) -> dict[str,
 def _growing(away: FloatArray, true: FloatArray) -> tuple[list[float], list[float]]:
     """Standard deviation as base and growth with what is told: least squares on mean deviations."""
     base, growth = [], []
-    told = np.maximum(true[np.isfinite(away).all(axis=1)] + away[np.isfinite(away).all(axis=1)], 0)
-    size = np.abs(away[np.isfinite(away).all(axis=1)])
+    known = np.isfinite(away).all(axis=1)
+    told, size = np.maximum(true[known] + away[known], 0), np.abs(away[known])
     for k in range(4):
         design = np.stack([np.ones(len(told)), told[:, k]], axis=1)
         first, second = np.linalg.lstsq(design, size[:, k] * 1.25, rcond=None)[0]
