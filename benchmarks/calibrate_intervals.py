@@ -66,14 +66,16 @@ def main() -> int:
             command += ["--no-model"] if options.masks_only else []
             draw_rows(command)
         routes = by_route(lines([rows]))
-    known = json.loads(OUT.read_text(encoding="utf-8"))["factors"]
-    known |= {route: factors(films) for route, films in routes.items() if factors(films)}
-    counts = ", ".join(f"{route} {len(films)} films" for route, films in routes.items())
+    stored = json.loads(OUT.read_text(encoding="utf-8"))
+    known, counts = stored["factors"], stored.get("films", {})
+    for route, films in routes.items():
+        if found := factors(films):
+            known[route], counts[route] = found, len(films)
     note = (
-        f"Factor on the standard deviation of the draws of each measure with which intervals hold the truth "
-        f"in 95 of 100 cases. Made by benchmarks/calibrate_intervals.py from seed {FIRST}: {counts}."
+        "Factor on the standard deviation of the draws of each measure with which intervals hold the truth "
+        f"in 95 of 100 cases. Made by benchmarks/calibrate_intervals.py from seed {FIRST}."
     )
-    text = json.dumps({"note": note, "factors": known}, indent=1)
+    text = json.dumps({"note": note, "films": counts, "factors": known}, indent=1)
     OUT.write_text(text + "\n", encoding="utf-8")
     for route, found in known.items():
         print(

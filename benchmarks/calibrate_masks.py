@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import onnx
@@ -41,6 +42,8 @@ OUTPUTS = BARE.stop
 WORTH = np.concatenate(
     [np.full(8, 16.0), np.full(2, 11.0), np.full(4, 48.0), np.full(POINTS // 4, 5.0)]
 )
+#: Areas of osteophytes, in parts of the box of a body, for which errors are told.
+SPUR_SIZES = (0.0, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06)
 #: Noise on rings (parts of the box) and relations (standard deviations) while fitting.
 NOISE = 0.003, 0.02
 #: Inputs beyond this many standard deviations count as that many.
@@ -251,39 +254,32 @@ def report(name: str, samples: Samples, rows: np.ndarray, away: FloatArray) -> N
     )
 
 
-def spread_of(samples: Samples, rows: np.ndarray, away: FloatArray) -> dict[str, dict[str, list]]:
-    """By category: covariance (4, 2, 2) of corners, then standard deviations of middles (2,) and base (4,)
-    and growth (4,) of those of osteophytes.
+def spread_of(samples: Samples, rows: np.ndarray, away: FloatArray) -> dict[str, Any]:
+    """By category: covariance (4, 2, 2) of corners and standard deviations of middles (2,); ``spurs``: areas
+    of osteophytes and the standard deviation of each.
     """
-    facts = {}
+    facts: dict[str, Any] = {}
     for kind, sacrum in (("lumbar", False), ("sacrum", True)):
         own = away[samples.sacrum[rows] == sacrum]
         own = own[np.isfinite(own[:, 0])]
         corners = np.nan_to_num(own[:, CORNERS]).reshape(-1, 4, 2)
-        found = [np.sqrt((np.nan_to_num(own[:, SUNK]) ** 2).mean(axis=0))]
-        if sacrum:
-            found.append(np.zeros(8))
-        else:
-            true = samples.told[rows][samples.sacrum[rows] == sacrum][:, SPURS]
-            found += [np.array(part) for part in _growing(own[:, SPURS], true)]
         facts[kind] = {
             "spread": (np.einsum("nki,nkj->kij", corners, corners) / len(own)).tolist(),
-            "errors": np.concatenate(found).tolist(),
+            "errors": np.sqrt((np.nan_to_num(own[:, SUNK]) ** 2).mean(axis=0)).tolist(),
         }
-    return facts
+    lumbar = ~samples.sacrum[rows]
+    size = away[lumbar][:, SPURS].ravel()
+    told = np.maximum(samples.told[rows][lumbar][:, SPURS].ravel() + size, 0.0)
+    known = np.isfinite(size)
+    return facts | {"spurs": _by_size(np.abs(size[known]), told[known])}
 
 
-def _growing(away: FloatArray, true: FloatArray) -> tuple[list[float], list[float]]:
-    """Standard deviation as base and growth with what is told: least squares on mean deviations."""
-    base, growth = [], []
-    known = np.isfinite(away).all(axis=1)
-    told, size = np.maximum(true[known] + away[known], 0), np.abs(away[known])
-    for k in range(4):
-        design = np.stack([np.ones(len(told)), told[:, k]], axis=1)
-        first, second = np.linalg.lstsq(design, size[:, k] * 1.25, rcond=None)[0]
-        base.append(max(float(first), 1e-4))
-        growth.append(max(float(second), 0.0))
-    return base, growth
+def _by_size(size: FloatArray, told: FloatArray) -> list[list[float]]:
+    """Standard deviations that 95 of 100 errors keep to, around each of :data:`SPUR_SIZES`."""
+    between = np.array(SPUR_SIZES[:-1]) / 2 + np.array(SPUR_SIZES[1:]) / 2
+    group = np.searchsorted(between, told)
+    spread = [float(np.quantile(size[group == k], 0.95)) / 1.96 for k in range(len(SPUR_SIZES))]
+    return [list(SPUR_SIZES), spread]
 
 
 def write(network: Reader, facts: dict[str, object]) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,37 @@ from spinemorph.simulate.truth import TrueBody
 from spinemorph.types import Instance, Radiograph, Source
 
 KINDS = ("superior", "inferior", "sacrum")
+
+
+def found_bodies(
+    segmenter: CompactSegmenter, folder: Path | None, settings: Settings, seeds: Iterable[int]
+) -> Iterator[tuple[TrueBody, Instance, bool]]:
+    """Bodies of simulated films, what the model found of each, and whether the film faces left."""
+    anatomy = load_anatomy(folder)
+    for seed in seeds:
+        film = simulate_film(anatomy, settings, seed)
+        pixels = 1 - film.pixels if film.truth.inverted else film.pixels
+        found = segmenter.segment(Radiograph(pixels, Source("film", "")))
+        for body in film.truth.bodies:
+            if body.visible < 0.98 or body.replaced:
+                continue
+            size = np.linalg.norm(body.corners[0] - body.corners[1])
+            for each in found:
+                if each.category == body.category and each.corners is not None:
+                    away = each.corners[:2].mean(axis=0) - body.corners[:2].mean(axis=0)
+                    if np.linalg.norm(away) < 0.2 * size:
+                        yield body, each, film.truth.facing == "left"
+                        break
+
+
+def without_fact(weights: Path, fact: str, out: Path) -> tuple[dict[str, bytes], dict]:
+    """Networks and facts of a weights file, which is written to ``out`` without the one to be fitted."""
+    with zipfile.ZipFile(weights) as archive:
+        parts = {name: archive.read(name) for name in (FINDER, REFINER)}
+        facts = json.loads(archive.read(FACTS))
+    facts.pop(fact, None)
+    write_archive(out, parts, facts)
+    return parts, facts
 
 
 def pairs(body: TrueBody, instance: Instance, facing_left: bool) -> list[tuple[str, float, float]]:
@@ -51,28 +83,14 @@ def main() -> int:
     parser.add_argument("--films", type=int, default=110)
     parser.add_argument("--first", type=int, default=41_000)
     options = parser.parse_args()
-    with zipfile.ZipFile(options.weights) as archive:
-        parts = {name: archive.read(name) for name in (FINDER, REFINER)}
-        facts = json.loads(archive.read(FACTS))
-    facts.pop("middle_depth", None)
     out = options.out or options.weights
-    write_archive(out, parts, facts)
-    anatomy, segmenter = load_anatomy(options.anatomy), CompactSegmenter(out, "cpu")
-    rows: list[tuple[str, float, float]] = []
-    for seed in range(options.first, options.first + options.films):
-        film = simulate_film(anatomy, Settings(), seed)
-        pixels = 1 - film.pixels if film.truth.inverted else film.pixels
-        found = segmenter.segment(Radiograph(pixels, Source("film", "")))
-        for body in film.truth.bodies:
-            if body.visible < 0.98:
-                continue
-            size = np.linalg.norm(body.corners[0] - body.corners[1])
-            for each in found:
-                if each.category == body.category and each.corners is not None:
-                    away = each.corners[:2].mean(axis=0) - body.corners[:2].mean(axis=0)
-                    if np.linalg.norm(away) < 0.2 * size:
-                        rows += pairs(body, each, film.truth.facing == "left")
-                        break
+    parts, facts = without_fact(options.weights, "middle_depth", out)
+    seeds = range(options.first, options.first + options.films)
+    rows = [
+        row
+        for found in found_bodies(CompactSegmenter(out, "cpu"), options.anatomy, Settings(), seeds)
+        for row in pairs(*found)
+    ]
     facts["middle_depth"] = {}
     for kind in KINDS:
         seen, true = np.array([row[1:] for row in rows if row[0] == kind]).T

@@ -23,7 +23,7 @@ UNCERTAIN_SD: Final = 0.05
 #: endplate) is counted from, but its endplate is not believed: on simulated films it often lies beside the
 #: true one, on a cage or a bowel shadow.
 STRONG_S1: Final = 0.6
-SHARP_S1: Final = 0.03
+SHARP_S1: Final = 0.05
 
 
 class EndplatesAndCorners:

@@ -142,14 +142,13 @@ def _shape(body: Described, told: FloatArray, network: Network, aspect: float) -
     back = (body.axes.T * body.half) * to_film[:, None]
     found, covariance = placed(corners), back @ spread @ back.T
     height, area = float(body.half[1]), float(4 * body.half[0] * body.half[1])
-    sunk, sunk_sd = np.clip(told[SUNK], -DEEPEST, DEEPEST) * height, errors[:2] * height
+    sunk, sunk_sd = np.clip(told[SUNK], -DEEPEST, DEEPEST) * height, errors * height
     if body.sacrum:
         found[2:], covariance[2:], sunk[1], sunk_sd[1] = np.nan, np.nan, np.nan, np.nan
         none = np.full(4, np.nan)
         return MaskShape(found, covariance, sunk, sunk_sd, none, none, np.empty((0, 2)))
     spurs = np.maximum(told[SPURS], 0.0) * area
-    # the error grows with what is there
-    spurs_sd = (errors[2:6] + errors[6:10] * spurs / area) * area
+    spurs_sd = np.interp(spurs / area, *network.spurs) * area
     left = np.clip(told[BARE], LEAST_LEFT, 1.0)
     at = np.arange(POINTS) / 4
     left = np.interp(at, np.arange(len(left) + 1), np.append(left, left[0]))
@@ -159,13 +158,16 @@ def _shape(body: Described, told: FloatArray, network: Network, aspect: float) -
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """The network for all bodies of a film; ``spread`` (4, 2, 2) and ``errors`` (10,) by category are those
-    on films that were left out, in half sizes of the body.
+    """The network for all bodies of a film, and its errors on films that were left out, in half sizes of
+    the body: by category the ``spread`` (4, 2, 2) of corners and the ``errors`` (2,) of middles; ``spurs``
+    (2, n): areas of osteophytes in parts of the box and the standard deviation of each, which grows most
+    where it is open whether there is one.
     """
 
     session: Any
     spread: Mapping[str, FloatArray]
     errors: Mapping[str, FloatArray]
+    spurs: FloatArray
 
     def evaluate(self, rings: FloatArray, related: FloatArray) -> FloatArray:
         """What is told (n, 54) of rings (n, POINTS, 2) and their :func:`relations` (n, 14)."""
@@ -189,4 +191,5 @@ def _network() -> Network:
         session,
         {kind: np.array(facts[kind]["spread"]) for kind in kinds},
         {kind: np.array(facts[kind]["errors"]) for kind in kinds},
+        np.array(facts["spurs"]),
     )

@@ -25,8 +25,7 @@ SHARE: Final = Quantity(
 GRADE: Final = Quantity(
     "osteophyte_grade",
     "1",
-    "0 none, 1 small, 2 moderate, 3 large: from 0.6, 2 and 5 % of the area of the body (our own bounds); "
-    "0 where the interval of the area holds 0",
+    "0 none, 1 small, 2 moderate, 3 large: from 0.6, 2 and 5 % of the area of the body (our own bounds)",
 )
 #: Percent of the area of the body from which each grade counts.
 BOUNDS: Final = (0.6, 2.0, 5.0)
@@ -103,8 +102,7 @@ def graded(share: Measurement) -> Measurement:
     )
     if share.value is None:
         return result
-    low = share.value if share.interval95 is None else share.interval95[0]
-    grade = 0 if low <= 0 else int(np.searchsorted(BOUNDS, share.value, side="right"))
+    grade = int(np.searchsorted(BOUNDS, share.value, side="right"))
     return replace(result, value=float(grade), label=("none", "small", "moderate", "large")[grade])
 
 

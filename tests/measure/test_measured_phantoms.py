@@ -349,7 +349,7 @@ def test_the_outline_of_a_sacrum_says_nothing_without_l5():
 
 
 @pytest.mark.parametrize(
-    ("score", "sd", "believed"), [(0.5, 0.05, False), (0.8, 0.05, True), (0.5, 0.01, True)]
+    ("score", "sd", "believed"), [(0.5, 0.08, False), (0.8, 0.08, True), (0.5, 0.02, True)]
 )
 def test_the_endplate_of_an_s1_that_is_neither_strong_nor_sharp_is_not_believed(
     score, sd, believed

@@ -15,9 +15,16 @@ import pytest
 from spinemorph.errors import UsageError, WeightsError
 from spinemorph.label import SacrumFirstLabeler
 from spinemorph.read import read_radiograph
-from spinemorph.segmenters.compact import CompactSegmenter
+from spinemorph.segmenters.compact import CompactSegmenter, layout
 from spinemorph.segmenters.compact.candidates import Candidate
-from spinemorph.segmenters.compact.refine import Refined, depth_of, with_true_depths
+from spinemorph.segmenters.compact.refine import (
+    REACH,
+    Refined,
+    _moments,
+    depth_of,
+    with_true_depths,
+    with_true_spread,
+)
 from spinemorph.segmenters.compact.weights import FACTS, FINDER, REFINER
 from spinemorph.testing import check_segmenter
 from spinemorph.types import Radiograph, Source
@@ -277,3 +284,37 @@ def test_middles_move_to_the_depth_that_the_seen_one_stands_for(sacrum, facing_l
     moved = with_true_depths(seen, facing_left, lines).middles
     expected = [[10.0, 0.0], [10.0, 8.0]] if sacrum else [[10.0, 1.4], [10.0, 6.0]]
     assert moved == pytest.approx(np.array(expected))
+
+
+def test_spreads_grow_by_a_power_of_what_was_seen():
+    """Endplate 20 long: spreads of 1 and 2 % of it, of which the second is told four times as wide."""
+    corners = np.array([[0.0, 0], [20, 0], [0, 10], [20, 10]])
+    candidate = Candidate(False, 0.9, np.array([10.0, 5.0]), corners, np.zeros(9))
+    covariance = np.tile(np.eye(2) * 0.2**2, (4, 1, 1))
+    covariance[1] *= 4
+    covariance[2] = np.nan
+    seen = Refined(candidate, covariance, corners[:2], covariance[:2], 1.0, np.eye(3), np.eye(3))
+    told = with_true_spread(seen, 100.0, 2.0)
+    assert told.covariance[0] == pytest.approx(np.eye(2) * 0.2**2)
+    assert told.covariance[1] == pytest.approx(np.eye(2) * 0.8**2)
+    assert np.isnan(told.covariance[2]).all()
+    assert told.middle_covariance == pytest.approx(told.covariance[:2])
+
+
+@pytest.mark.parametrize("place", [(12.25, 17.5), (1.0, 26.0)])
+def test_moments_of_a_corner_map_tell_where_and_how_wide_it_is(place):
+    """Against the sums over the window around the peak of one map, a spot at x, y, also near an edge."""
+    x, y = place
+    columns, rows = np.meshgrid(np.arange(28.0), np.arange(28.0))
+    logits = -((columns - x) ** 2 / 8 + (rows - y) ** 2 / 18 + (columns - x) * (rows - y) / 20)
+    mean, covariance = _moments(np.stack([logits, logits.T]).astype(np.float32))
+    peak = np.unravel_index(logits.argmax(), logits.shape)
+    near = (np.abs(columns - peak[1]) <= REACH) & (np.abs(rows - peak[0]) <= REACH)
+    p = np.exp(logits)[near] / np.exp(logits)[near].sum()
+    points = np.stack([columns[near], rows[near]], axis=1)
+    stride = layout.CROP_STRIDE
+    assert mean[0] == pytest.approx((p @ points) * stride + (stride - 1) / 2, abs=1e-3)
+    away = points - p @ points
+    wanted = (np.einsum("n,ni,nj->ij", p, away, away) + 0.02 * np.eye(2)) * stride**2
+    assert covariance[0] == pytest.approx(wanted, rel=1e-3)
+    assert mean[1] == pytest.approx(mean[0][::-1])

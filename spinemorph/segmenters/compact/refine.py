@@ -37,14 +37,13 @@ class Refined:
 
 #: Degrees of a turn, scale, and shift to the right and down in parts of the crop's side.
 View = tuple[float, float, float, float]
-#: A body is looked at in several crops, whose mean is believed: as found, and turned, scaled and shifted a
-#: little.
+#: The crop as it was found.
+PLAIN: View = (0.0, 1.0, 0.0, 0.0)
+#: A body is looked at in several crops, turned, scaled and shifted a little, whose mean is believed.
 VIEWS: tuple[View, ...] = (
-    (0.0, 1.0, 0.0, 0.0),
     (4.0, 1.06, 0.03, 0.02),
-    (-4.0, 0.95, -0.03, 0.03),
-    (3.0, 0.94, -0.02, -0.03),
     (-3.0, 1.05, 0.02, -0.03),
+    (0.0, 0.97, 0.0, 0.03),
 )
 
 
@@ -78,12 +77,15 @@ def refine(
             for i in range(0, len(every), len(views))
         ]
 
-    sacra = look([candidate for candidate in candidates if candidate.sacrum], VIEWS[:1])
+    sacra = look([candidate for candidate in candidates if candidate.sacrum], (PLAIN,))
     found = iter(item.candidate for item in sacra)
     refined = look([next(found) if item.sacrum else item for item in candidates], VIEWS)
     lines = networks.facts.get("middle_depth")
     if lines:
         refined = [with_true_depths(item, facing_left, lines) for item in refined]
+    spread = networks.facts.get("corner_spread")
+    if spread:
+        refined = [with_true_spread(item, *spread) for item in refined]
     return refined
 
 
@@ -167,6 +169,24 @@ def with_true_depths(
         seen = depth_of(ends, middles[k], k == 0, facing_left)
         middles[k] += ((slope - 1) * seen + shift) * _inward(ends, k == 0, facing_left)
     return replace(item, middles=middles)
+
+
+def with_true_spread(item: Refined, scale: float, power: float) -> Refined:
+    """Covariances as wide as errors are: the standard deviation of a corner is ``scale`` times a power of
+    that of its map, both in lengths of the superior endplate (benchmarks/calibrate_spread.py).
+
+    The map of a sharp corner is as wide as it was taught to be, and that of a blurred one too narrow.
+    """
+    length = float(np.linalg.norm(item.candidate.corners[0] - item.candidate.corners[1]))
+
+    def wide(covariance: FloatArray) -> FloatArray:
+        seen = np.sqrt(np.trace(covariance, axis1=-2, axis2=-1) / 2) / max(length, 1e-9)
+        factor: FloatArray = (scale * seen ** (power - 1)) ** 2
+        return covariance * factor[..., None, None]
+
+    return replace(
+        item, covariance=wide(item.covariance), middle_covariance=wide(item.middle_covariance)
+    )
 
 
 def _mean(points: list[FloatArray], covariances: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
