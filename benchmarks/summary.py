@@ -92,15 +92,22 @@ def covered(rows: list[Row], times: float) -> float:
 
 
 def print_coverage(measures: dict[str, list[Row]], route: str) -> None:
+    """Over all rows, and over the fifth of the narrowest intervals to that of the widest."""
     kind = "masks" if route == "masks" else "model"
     for name, rows in measures.items():
         if name not in GRADES:
-            share = covered(rows, factor(name, kind))
-            half = np.median(
-                [1.96 * factor(name, kind) * row.spread for row in rows if row.spread is not None]
+            times = factor(name, kind)
+            known = sorted(
+                (r for r in rows if r.spread is not None), key=lambda row: row.spread or 0
             )
+            half = np.median([1.96 * times * row.spread for row in known])
+            fifths = [
+                f"{100 * covered([known[i] for i in part], times):.0f}"
+                for part in np.array_split(np.arange(len(known)), 5)
+            ]
             print(
-                f"  {name}: n {len(rows)}, covered {100 * share:.1f} %, half width {half:.2f} (median)"
+                f"  {name}: n {len(rows)}, covered {100 * covered(rows, times):.1f} %, half width "
+                f"{half:.2f} (median); by fifths of width {' '.join(fifths)} %"
             )
 
 

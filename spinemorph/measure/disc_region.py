@@ -20,6 +20,11 @@ _HOLLOW: Final = 0.4
 _RIM, _RIM_WIDTH, _DEEP = 0.38, 0.06, 0.3
 #: Endplates sink most near their middle: the power of the parabola that they are bent by.
 _SINK: Final = 3
+#: The endplate of S1 is domed, and steepest at its rims.
+_DOME: Final = 0.6
+#: Rims are rounded: next to its corners an endplate stands above the line between them by this part of its
+#: length (mid-lines of simulated bodies; benchmarks/disc_area.py).
+_RAISED: Final = 0.01
 #: S1 is drawn as deep as this part of its endplate: its contour is hidden by the alae.
 _BELOW_S1: Final = 0.6
 
@@ -36,8 +41,8 @@ def disc_region(
     All in one frame with square axes: corners (4, 2), contours (n, 2), and the middles (2,) of the
     inferior endplate of the upper and the superior one of the lower body. A rolled body's outline runs
     outside the mid-line that its corners and middles lie on: each outline is first moved along the normal of
-    its facing endplate until it meets the rim corners, and bent between them until it meets the middle.
-    ``lower_contour`` None: the curve through corners and middle bounds the space (S1). Both bodies are
+    its facing endplate until it meets the rounded rims, and bent between them until it meets the middle.
+    ``lower_contour`` None: the dome through corners and middle bounds the space (S1). Both bodies are
     dilated by the greatest distance of facing corners and what two hollow endplates may add; what both
     reach, less the bodies themselves, between the lines that join the facing rim corners, is the space.
     """
@@ -46,9 +51,11 @@ def disc_region(
         return None
     depth = float(np.linalg.norm(lower[0] - lower[1]))
     over, under = (None, None) if middles is None else middles
+    upper_contour = _thinned(upper_contour, _POINTS)
     upper_contour = _on_mid_line(upper_contour, upper[2], upper[3], upper[:2].mean(axis=0), over)
     if lower_contour is not None:
         inside = lower[2:].mean(axis=0)
+        lower_contour = _thinned(lower_contour, _POINTS)
         lower_contour = _on_mid_line(lower_contour, lower[0], lower[1], inside, under)
     above = _body(upper_contour)
     below = _block(lower, under) if lower_contour is None else _body(lower_contour)
@@ -118,11 +125,11 @@ def _on_mid_line(
     if found is None:
         return contour
     normal = found[1]
-    moved = contour - max(found[0], 0.0) * normal
-    if middle is None or not np.isfinite(middle).all():
-        return moved
     along = front - back
     length = float(np.linalg.norm(along))
+    moved = contour - max(found[0] - _RAISED * length, 0.0) * normal
+    if middle is None or not np.isfinite(middle).all():
+        return moved
     at = (moved - back) @ along / length**2
     away = (moved - back) @ normal
     surface = (away > -_DEEP * length) & (at > 0) & (at < 1)
@@ -134,12 +141,16 @@ def _on_mid_line(
     return np.asarray(moved + np.where(surface, bend, 0.0)[:, None] * normal)
 
 
-def _body(contour: FloatArray, points: int = _POINTS) -> shapely.Geometry:
-    return shapely.make_valid(shapely.Polygon(contour[:: max(len(contour) // points, 1)]))
+def _thinned(contour: FloatArray, points: int) -> FloatArray:
+    return contour[:: max(len(contour) // points, 1)]
+
+
+def _body(contour: FloatArray) -> shapely.Geometry:
+    return shapely.make_valid(shapely.Polygon(contour))
 
 
 def _dilated(contour: FloatArray, reach: float) -> shapely.Geometry:
-    return _body(contour, _COARSE).buffer(reach, quad_segs=4)
+    return _body(_thinned(contour, _COARSE)).buffer(reach, quad_segs=4)
 
 
 def _block(sacrum: FloatArray, middle: FloatArray | None) -> shapely.Geometry:
@@ -150,7 +161,7 @@ def _block(sacrum: FloatArray, middle: FloatArray | None) -> shapely.Geometry:
     if middle is not None and np.isfinite(middle).all():
         sag = float((middle - sacrum[:2].mean(axis=0)) @ up) / float(up @ up)
     at = np.linspace(0, 1, 21)[:, None]
-    curve = sacrum[1] + at * along + 4 * sag * at * (1 - at) * up
+    curve = sacrum[1] + at * along + sag * (4 * at * (1 - at)) ** _DOME * up
     back, front = sacrum[1] - 0.05 * along, sacrum[0] + 0.05 * along
     deep = [front - _BELOW_S1 * up, back - _BELOW_S1 * up]
     return shapely.make_valid(shapely.Polygon([back, *curve, front, *deep]))

@@ -120,7 +120,8 @@ def key_rows(study: Study, reasons: Reasons) -> list[KeyRow]:
             if item.interval95 is not None:
                 low, high = (words.number(end, 0) for end in item.interval95)
                 interval = words("key.interval", low=low, high=high)
-            label = words.label(item.label) if item.label else ""
+            seen = words("key.poorly_seen") if "corner_uncertain" in item.flags else ""
+            label = " · ".join(part for part in (words.label(item.label or ""), seen) if part)
         if len(levels) == 2:
             label = " · ".join(part for part in ("\u2013".join(levels), label) if part)
         text = verdict = ""

@@ -72,6 +72,20 @@ def test_key_rows_mark_a_lordosis_outside_its_range(build):
         assert row.range_text == "35–80°"
 
 
+def test_key_rows_say_what_is_poorly_seen(build):
+    study, _ = build()
+    flagged = tuple(
+        replace(item, flags=("corner_uncertain",)) if "S1" in item.levels else item
+        for item in study.measurements
+    )
+    for words, said in ((EN, "poorly seen"), (DE, "schlecht erkennbar")):
+        plain = tables.key_rows(study, Reasons(words))
+        rows = tables.key_rows(replace(study, measurements=flagged), Reasons(words))
+        assert not any(said in row.label for row in plain)
+        assert rows[0].label == f"L1\u2013S1 \u00b7 {said}"
+        assert all(row.label.endswith(said) for row in rows)
+
+
 @pytest.mark.parametrize(
     ("born", "at", "years"),
     [
