@@ -19,25 +19,27 @@ from pathlib import Path
 
 import numpy as np
 from rows import main as draw_rows
-from summary import GRADES, by_route, lines, named
+from summary import GRADES, TOLD, by_route, lines, named
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "spinemorph" / "measure" / "intervals.json"
 FIRST = 40_000
 LEAST = 60
+#: No factor is larger than so many of all rows need.
+MOST = 0.97
 
 
 def factors(films: list[dict]) -> dict[str, float]:
     """Factor of every measure that at least ``LEAST`` rows tell of, and of any other."""
     found = {}
     for name, rows in named(films).items():
-        ratios = [
-            abs(row.value - row.true) / (1.96 * row.spread)
-            for row in rows
-            if row.spread is not None and row.spread > 0
-        ]
-        if name not in GRADES and len(ratios) >= LEAST:
-            found[name] = round(float(np.quantile(ratios, 0.95)), 3)
+        known = [row for row in rows if row.spread is not None and row.spread > 0]
+        if name in GRADES or len(known) < LEAST:
+            continue
+        ratios = np.array([abs(row.value - row.true) / (1.96 * (row.spread or 1)) for row in known])
+        told = np.array([row.value >= TOLD.get(name, -np.inf) for row in known])
+        times = min(np.quantile(ratios[told], 0.95), np.quantile(ratios, MOST))
+        found[name] = round(float(times), 3)
     if found:
         found["any"] = round(float(np.median(list(found.values()))), 3)
     return dict(sorted(found.items()))

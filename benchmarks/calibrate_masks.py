@@ -43,7 +43,7 @@ WORTH = np.concatenate(
     [np.full(8, 16.0), np.full(2, 11.0), np.full(4, 48.0), np.full(POINTS // 4, 5.0)]
 )
 #: Areas of osteophytes, in parts of the box of a body, for which errors are told.
-SPUR_SIZES = (0.0, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06)
+SPUR_SIZES = (0.0, 0.00025, 0.0005, 0.00075, 0.0015, 0.003, 0.006, 0.015, 0.03, 0.06)
 #: Noise on rings (parts of the box) and relations (standard deviations) while fitting.
 NOISE = 0.003, 0.02
 #: Inputs beyond this many standard deviations count as that many.
@@ -268,10 +268,10 @@ def spread_of(samples: Samples, rows: np.ndarray, away: FloatArray) -> dict[str,
             "errors": np.sqrt((np.nan_to_num(own[:, SUNK]) ** 2).mean(axis=0)).tolist(),
         }
     lumbar = ~samples.sacrum[rows]
-    size = away[lumbar][:, SPURS].ravel()
-    told = np.maximum(samples.told[rows][lumbar][:, SPURS].ravel() + size, 0.0)
-    known = np.isfinite(size)
-    return facts | {"spurs": _by_size(np.abs(size[known]), told[known])}
+    true = samples.told[rows][lumbar][:, SPURS].ravel()
+    told = np.maximum(true + away[lumbar][:, SPURS].ravel(), 0.0)  # no area is below 0
+    known = np.isfinite(told)
+    return facts | {"spurs": _by_size(np.abs(told - true)[known], told[known])}
 
 
 def _by_size(size: FloatArray, told: FloatArray) -> list[list[float]]:

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from spinemorph.cli import main
-from spinemorph.data.annotation import AnnotatedInstance, Annotation
 from spinemorph.data.formats import FORMATS
 from spinemorph.errors import AnnotationError, SpinemorphError, UsageError, WeightsError
 from spinemorph.hookspecs import SegmenterPlugin
@@ -26,7 +25,7 @@ from spinemorph.learn.settings import RunSettings, read_settings, settings_from
 from spinemorph.learn.trainer import Training
 from spinemorph.learn.weights_file import load_weights, save_weights
 from spinemorph.plugins import Plugins, Registered
-from spinemorph.testing import draw_phantom, write_png
+from spinemorph.testing import draw_phantom, write_dataset
 
 
 class Tiny(Family):
@@ -75,29 +74,9 @@ width = 8
 """
 
 
-def phantoms(count=12):
-    return [
-        draw_phantom(180, 120, lordosis=30 + 3 * k, facing="left" if k % 2 else "right")
-        for k in range(count)
-    ]
-
-
-def annotation(name, phantom):
-    instances = [
-        AnnotatedInstance(each.category, level, outline_mask=each.mask, outline_box=each.box)
-        for each, level in zip(phantom.instances, phantom.levels, strict=True)
-    ]
-    return Annotation(name, phantom.radiograph.rows, phantom.radiograph.columns, tuple(instances))
-
-
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("films")
-    films = [(f"p{k:02d}.png", phantom) for k, phantom in enumerate(phantoms())]
-    for name, phantom in films:
-        write_png(phantom.radiograph.pixels, folder / name)
-    FORMATS["coco"].write([annotation(*film) for film in films], folder / "coco.json")
-    return folder / "coco.json"
+    return write_dataset(tmp_path_factory.mktemp("films"))
 
 
 @pytest.fixture
@@ -300,11 +279,11 @@ def test_damaged_films_are_named_and_left_out(dataset, options, tmp_path, capsys
     folder.mkdir()
     for path in dataset.parent.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
-    (folder / "p03.png").write_bytes((folder / "p03.png").read_bytes()[:300])
+    (folder / "film_03.png").write_bytes((folder / "film_03.png").read_bytes()[:300])
     films = open_films(folder / "coco.json")
     (result,) = train_family(Tiny, films, replace(options, test=0, quiet=False))
     assert result.films in (8, 9)
-    assert "left out: p03.png" in capsys.readouterr().err
+    assert "left out: film_03.png" in capsys.readouterr().err
 
 
 def test_films_without_pictures_are_a_clear_fault(dataset, tmp_path):
@@ -319,8 +298,7 @@ def test_every_format_serves_as_a_data_set(name, dataset, tmp_path):
 
     form = FORMATS[name]
     target = tmp_path / ("out" if form.is_folder else "out.json")
-    films = [(f"p{k:02d}.png", phantom) for k, phantom in enumerate(phantoms())]
-    form.write([annotation(*film) for film in films], target)
+    form.write([film.read()[1] for film in open_films(dataset).films], target)
     found = open_films(target, name, ReadOptions(images=dataset.parent))
     assert len(found) == 12
     ready, problems = prepare(found.films[:2], settings_from({"backbone": "x"}, "s", {}))
@@ -344,7 +322,7 @@ def test_the_segmenter_answers_in_original_pixels(trained):
 
 def test_many_films_at_once_give_what_each_gives_alone(trained):
     segmenter = FamilySegmenter(Tiny, trained.weights, "cpu")
-    films = [phantom.radiograph for phantom in phantoms(11)]
+    films = [draw_phantom(180, 120, lordosis=30 + 3 * k).radiograph for k in range(11)]
     together = segmenter.segment_many(films)
     for film, found in zip(films, together, strict=True):
         alone = segmenter.segment(film)
@@ -365,7 +343,7 @@ def test_too_little_memory_of_the_gpu_is_answered_by_smaller_batches_then_the_cp
 
     monkeypatch.setattr(segmenter.family, "find", find)
     with pytest.warns(RuntimeWarning, match="going on with the CPU"):
-        found = segmenter.segment_many([phantom.radiograph for phantom in phantoms(4)])
+        found = segmenter.segment_many([draw_phantom(180, 120).radiograph] * 4)
     assert len(found) == 4
     assert asked[:3] == [4, 2, 1]
 
