@@ -106,6 +106,7 @@ FORBIDS: Final[Mapping[str, tuple[str, ...]]] = {
     "no_sacrum": ("*",),
     "numbering_uncertain": ("*",),
     "facing_unknown": ("*",),
+    "body_replaced": ("*",),
     "implant_hides": ("vertebral_height_middle", "disc_area", "genant_*", "osteophyte_*"),
     "fused_segment": ("disc_narrowing_*",),
     "cut_by_edge": ("disc_area", "osteophyte_*", "genant_*"),

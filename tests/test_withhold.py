@@ -77,6 +77,15 @@ def test_a_replaced_body_is_the_reason_where_its_level_was_not_found():
     assert one(other, levels=flags).reason == "no_pixel_spacing"
 
 
+def test_nothing_is_measured_of_a_body_that_an_implant_stands_for():
+    flags = {("L4",): ("body_replaced",)}
+    for name in ("disc_height_anterior", "vertebral_wedge", "slip", "screw_tip_depth"):
+        found = one(item(name, unit="mm"), levels=flags)
+        assert found.value is None
+        assert found.reason == "body_replaced"
+    assert one(item("disc_height_anterior", ("L2", "L3"), "mm"), levels=flags).value == 3.0
+
+
 def test_the_reason_is_the_weightiest_flag():
     flags = {("L4",): ("cut_by_edge",)}
     assert one(item(), film=("oblique_projection", "no_sacrum"), levels=flags).reason == "no_sacrum"
