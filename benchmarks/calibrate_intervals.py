@@ -5,9 +5,9 @@
 
 Films from seed 40,000 (no test uses them), drawn once and looked at from true masks and with the model. The
 factor of a measure is the one with which its intervals hold the truth in 95 of 100 cases, for each route; a
-measure that could not be checked keeps at least the spread of its draws. The films have the settings of the
-tests, unless ``--settings`` names others, which share the films. With ``--keep`` the raw rows are kept, and
-a run that was stopped goes on; ``--films 0`` fits to what is kept already.
+measure that could not be checked keeps at least the spread of its draws, and osteophytes are judged where one
+is told. The films have the settings of the tests, unless ``--settings`` names others, which share the films.
+With ``--keep`` the raw rows are kept, and a run that was stopped goes on; ``--films 0`` fits to what is kept.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from simulated import share
 
 #: A true change counts as k times the minimal detectable change within this.
 BIN = 0.25
@@ -19,10 +20,6 @@ def key_of(name: str, levels: Iterable[str]) -> str:
 def _claims(row: dict[str, Any]) -> bool:
     """Whether an implant is said to be new or gone."""
     return any(event[0] in ("appeared", "vanished") for event in row["events"])
-
-
-def share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} % ({part} of {whole})" if whole else "-"
 
 
 def summary(rows: list[dict[str, Any]]) -> None:
