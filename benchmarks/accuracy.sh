@@ -26,11 +26,9 @@ for change in --invert --mirror "--rotate 12" "--rotate -12" --above-sacrum; do
     # shellcheck disable=SC2086
     run six_films.py $change | grep -v '^f[0-9]\|^  '
 done
-# from true masks alone: every part of a body counts as exposed, nothing is rendered
-run rows.py "$rows/masks.jsonl" --anatomy "$anatomy" --films $((2000 / scale)) --first 0 \
-    --settings benchmarks/settings/test.json --no-model
-run summary.py "$rows/masks.jsonl" --print errors coverage genant osteophytes
 look test 2000 0 recognition errors coverage genant osteophytes
+# of the same films, from true masks and what the film shows beside them, without the model
+run summary.py "$rows/test.jsonl" --route masks --print errors coverage genant osteophytes
 # half of these films show a sacrum after all: 620 hold 300 without
 look no_sacrum 620 20000 recognition
 look postoperative 500 30000 recognition

@@ -14,9 +14,9 @@ import numpy as np
 from spinemorph.measure.discs import DiscSpaces
 from spinemorph.measure.endplates import EndplatesAndCorners
 from spinemorph.simulate.anatomy_source import load_anatomy
-from spinemorph.simulate.film import film_geometry
+from spinemorph.simulate.film import simulate_film
 from spinemorph.simulate.settings import Settings
-from spinemorph.simulate.truth import TrueBody, Truth
+from spinemorph.simulate.truth import SimulatedFilm, TrueBody
 from spinemorph.types import (
     Instance,
     LabeledSpine,
@@ -35,13 +35,14 @@ def instance(body: TrueBody, *, corners: bool) -> Instance:
     return Instance(body.category, 1.0, body.mask, body.box, known if corners else None)
 
 
-def areas(truth: Truth, *, corners: bool) -> Iterator[tuple[Measurement, float]]:
+def areas(simulated: SimulatedFilm, *, corners: bool) -> Iterator[tuple[Measurement, float]]:
     """Every measured area with its true value in mm2."""
+    truth = simulated.truth
     bodies = [body for body in truth.bodies if body.visible > 0.98 and not body.replaced]
     vertebrae = tuple(LabeledVertebra(instance(b, corners=corners), b.level) for b in bodies)
     spine = LabeledSpine(vertebrae, (), Numbering(1.0), truth.facing)
     spacing = PixelSpacing(truth.spacing_mm, truth.spacing_mm, "user")
-    film = Radiograph(np.zeros((64, 64), np.float32), Source("film", ""), spacing)
+    film = Radiograph(simulated.pixels, Source("film", ""), spacing)
     provided = EndplatesAndCorners().process(film, spine, {}).provided
     true = {
         levels: value for name, levels, value in truth.measurements if name == "disc_area_midline"
@@ -59,7 +60,7 @@ def main() -> int:
     options = parser.parse_args()
     bones, settings = load_anatomy(options.anatomy), Settings()
     films = [
-        film_geometry(bones, settings, seed)
+        simulate_film(bones, settings, seed)
         for seed in range(options.first, options.first + options.films)
     ]
     print(f"settings sha256 {settings.digest()[:16]}; {options.films} films from {options.first}")
@@ -73,7 +74,7 @@ def main() -> int:
                 for item, true in here
             ]
             print(
-                f"{'true corners' if corners else 'masks alone'}, {'L5/S1' if sacral else 'above'}: "
+                f"{'true corners' if corners else 'masks and film'}, {'L5/S1' if sacral else 'above'}: "
                 f"n {len(here)}, true mean {np.mean([true for _, true in here]):.0f} mm2, mean absolute "
                 f"error {np.abs(error).mean():.0f}, bias {error.mean():+.0f}, covered "
                 f"{100 * np.mean(inside):.0f} %"

@@ -4,9 +4,9 @@
         [--workers 2] [--weights A B ...] [--no-model]
 
 Each film is drawn once and looked at from its true masks alone and with every model (the embedded one, or
-those of ``--weights``). ``--no-model``: from true masks only, and nothing is rendered (every part of a film
-counts as exposed, implants are left out). Films that OUT holds already are skipped, so a run that was
-stopped goes on. ``summary.py`` prints figures from OUT; ``calibrate_intervals.py`` fits intervals to it.
+those of ``--weights``). ``--no-model``: from true masks only. Films that OUT holds already are skipped, so a
+run that was stopped goes on. ``summary.py`` prints figures from OUT; ``calibrate_intervals.py`` fits
+intervals to it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from multiprocessing import Value
@@ -34,7 +34,7 @@ from spinemorph.measure.landmarks import DRAWS, BodyLandmarks, Landmarks
 from spinemorph.measure.osteophytes import graded
 from spinemorph.measure.outline import contour
 from spinemorph.simulate.anatomy_source import load_anatomy
-from spinemorph.simulate.film import film_geometry, simulate_film
+from spinemorph.simulate.film import simulate_film
 from spinemorph.simulate.meshes import Anatomy
 from spinemorph.simulate.truth import SimulatedFilm, Truth
 from spinemorph.types import (
@@ -64,7 +64,7 @@ def true_spine(truth: Truth) -> LabeledSpine:
 
 
 def blank(truth: Truth) -> Radiograph:
-    """A film without a picture: measures from masks look at its size and scale only."""
+    """A film without a picture, of which measures on true landmarks need size and scale only."""
     rows = max((body.box.bottom for body in truth.bodies), default=1) + 1
     columns = max((body.box.right for body in truth.bodies), default=1) + 1
     spacing = PixelSpacing(truth.spacing_mm, truth.spacing_mm, "user")
@@ -75,10 +75,12 @@ def by_key(items: Iterable[Measurement]) -> dict[Key, Measurement]:
     return {(item.name, item.levels, item.site): item for item in items if item.instance is None}
 
 
-def true_values(truth: Truth) -> dict[Key, tuple[float, str | None]]:
-    """True value and label of every measure: from the simulator, else its definition on true landmarks."""
+def true_values(truth: Truth, levels: Collection[str]) -> dict[Key, tuple[float, str | None]]:
+    """True value and label of every measure: from the simulator, else its definition on true landmarks of the
+    bodies of these ``levels``, since some compare with neighbours, and not all may have been found.
+    """
     film = blank(truth)
-    bodies = [body for body in truth.bodies if not body.replaced]
+    bodies = [body for body in truth.bodies if not body.replaced and body.level in levels]
     spine = LabeledSpine(
         tuple(
             LabeledVertebra(Instance(body.category, 1.0, body.mask, body.box), body.level)
@@ -109,8 +111,8 @@ def true_values(truth: Truth) -> dict[Key, tuple[float, str | None]]:
     for key, item in by_key(items).items():
         if item.value is not None:
             known[key] = item.value, item.label
-    for name, levels, value in truth.measurements:
-        key = "disc_area" if name == "disc_area_midline" else name, levels, None
+    for name, own, value in truth.measurements:
+        key = "disc_area" if name == "disc_area_midline" else name, own, None
         known[key] = value, known.get(key, (0, None))[1]
     for body in bodies:
         if body.level != "S1":
@@ -146,22 +148,17 @@ def rows(
     return found
 
 
-def from_masks(
-    film: SimulatedFilm | None, truth: Truth, known: dict[Key, tuple[float, str | None]]
-) -> dict[str, Any]:
-    spine = true_spine(truth)
+def from_masks(film: SimulatedFilm) -> dict[str, Any]:
+    spine = true_spine(film.truth)
     if not spine.vertebrae:
         return {"rows": []}
-    radiograph = blank(truth)
-    if film is not None:
-        radiograph = Radiograph(film.pixels, Source("film", ""), radiograph.spacing)
+    radiograph = Radiograph(film.pixels, Source("film", ""), blank(film.truth).spacing)
+    known = true_values(film.truth, {body.level or "" for body in spine.vertebrae})
     items, provided = all_measures(radiograph, spine)
     return {"rows": rows(by_key(items), known, provided["landmarks"])}
 
 
-def from_model(
-    film: SimulatedFilm, look: Look, known: dict[Key, tuple[float, str | None]]
-) -> dict[str, Any]:
+def from_model(film: SimulatedFilm, look: Look) -> dict[str, Any]:
     tally = judge(film, look, with_measures=False)
     kept = {name: value for name, value in vars(tally).items() if value not in ([], 0)}
     for name, value in kept.items():
@@ -174,6 +171,7 @@ def from_model(
         spacing = PixelSpacing(film.truth.spacing_mm, film.truth.spacing_mm, "user")
         radiograph = Radiograph(film.pixels, Source("film", ""), spacing)
         items, _ = all_measures(radiograph, look.spine, provided, ("endplates",))
+        known = true_values(film.truth, look.landmarks.levels())
         kept_items = by_key(item for item in items if set(item.levels) <= shown)
         found = rows(kept_items, known, look.landmarks)
     return {"tally": kept, "rows": found}
@@ -210,20 +208,16 @@ def keep_to_a_core(number: Any) -> None:
 def film_line(job: tuple[int, Path | None, Path | None, tuple[Path | None, ...]]) -> str:
     """The line of one film."""
     seed, folder, settings, weights = job
-    film = simulate_film(_anatomy(folder), load(settings), seed) if weights else None
-    truth = (
-        film.truth if film is not None else film_geometry(_anatomy(folder), load(settings), seed)
-    )
+    film = simulate_film(_anatomy(folder), load(settings), seed)
+    truth = film.truth
     line: dict[str, Any] = {"seed": seed, "view": truth.view, "routes": {}}
     if truth.view == "lateral":
-        known = true_values(truth)
         line["fractures"] = fractures(truth)
-        line["routes"]["masks"] = from_masks(film, truth, known)
+        line["routes"]["masks"] = from_masks(film)
         for path in weights:
-            assert film is not None
             look = _looker(path).look(film.pixels, truth.spacing_mm)
             name = "model" if path is None or len(weights) == 1 else path.stem
-            line["routes"][name] = from_model(film, look, known)
+            line["routes"][name] = from_model(film, look)
     return json.dumps(line)
 
 

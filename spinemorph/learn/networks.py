@@ -16,9 +16,10 @@ from spinemorph.segmenters.compact import layout
 WIDTHS: Final = (16, 32, 56, 96, 144)
 
 
-def _conv(
+def convolution(
     inputs: int, outputs: int, size: int = 3, stride: int = 1, dilation: int = 1
 ) -> nn.Module:
+    """Convolution, batch norm, ReLU."""
     return nn.Sequential(
         nn.Conv2d(
             inputs, outputs, size, stride, dilation * (size // 2), dilation=dilation, bias=False
@@ -33,7 +34,7 @@ class Residual(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> None:
         super().__init__()
-        self.first = _conv(inputs, outputs, stride=stride, dilation=dilation)
+        self.first = convolution(inputs, outputs, stride=stride, dilation=dilation)
         self.second = nn.Conv2d(outputs, outputs, 3, 1, dilation, dilation=dilation, bias=False)
         self.norm = nn.BatchNorm2d(outputs)
         self.short: nn.Module = nn.Identity()
@@ -78,7 +79,7 @@ class Finder(nn.Module):
     def __init__(self, widths: tuple[int, ...] = WIDTHS, lateral: int = 48) -> None:
         super().__init__()
         stem, w4, w8, w16, w32 = widths
-        self.stem = _conv(layout.CHANNELS, stem, 5, 2)
+        self.stem = convolution(layout.CHANNELS, stem, 5, 2)
         self.stage4 = nn.Sequential(Residual(stem, w4, 2), Residual(w4, w4))
         self.stage8 = nn.Sequential(Residual(w4, w8, 2), Residual(w8, w8))
         self.stage16 = nn.Sequential(
@@ -93,8 +94,8 @@ class Finder(nn.Module):
         self.lateral32 = nn.Conv2d(w32, lateral, 1)
         self.merge16 = Residual(lateral, lateral)
         self.merge8 = Residual(lateral, lateral)
-        self.merge4 = _conv(lateral, lateral)
-        self.shared = _conv(lateral, 64)
+        self.merge4 = convolution(lateral, lateral)
+        self.shared = convolution(lateral, 64)
         self.centres = _last(64, 2, bias=-4.0)
         self.details = _last(64, len(layout.LEVEL_CLASSES) + 8 + 2)
         self.implants = _last(64, 4 * len(layout.IMPLANTS), bias=-3.0)
@@ -107,9 +108,9 @@ class Finder(nn.Module):
         c8 = self.stage8(c4)
         c16 = self.stage16(c8)
         c32 = self.stage32(c16)
-        p16 = self.merge16(self.lateral16(c16) + _double(self.lateral32(c32)))
-        p8 = self.merge8(self.lateral8(c8) + _double(p16))
-        p4 = self.shared(self.merge4(self.lateral4(c4) + _double(p8)))
+        p16 = self.merge16(self.lateral16(c16) + doubled(self.lateral32(c32)))
+        p8 = self.merge8(self.lateral8(c8) + doubled(p16))
+        p4 = self.shared(self.merge4(self.lateral4(c4) + doubled(p8)))
         levels = len(layout.LEVEL_CLASSES)
         details = self.details(p4)
         film = self.film(torch.cat([c32.mean((2, 3)), c32.amax((2, 3))], 1))
@@ -123,7 +124,8 @@ class Finder(nn.Module):
         )
 
 
-def _double(x: Tensor) -> Tensor:
+def doubled(x: Tensor) -> Tensor:
+    """Twice as many rows and columns."""
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
@@ -138,7 +140,7 @@ class Refiner(nn.Module):
     def __init__(self, widths: tuple[int, ...] = (24, 48, 80, 112)) -> None:
         super().__init__()
         w2, w4, w8, w16 = widths
-        self.stem = nn.Sequential(_conv(layout.CHANNELS, w2, 5, 2), Residual(w2, w2))
+        self.stem = nn.Sequential(convolution(layout.CHANNELS, w2, 5, 2), Residual(w2, w2))
         self.stage4 = nn.Sequential(Residual(w2, w4, 2), Residual(w4, w4))
         self.stage8 = nn.Sequential(Residual(w4, w8, 2), Residual(w8, w8))
         self.stage16 = nn.Sequential(Residual(w8, w16, 2), Context(w16), Residual(w16, w16))
@@ -158,9 +160,9 @@ class Refiner(nn.Module):
         c4 = self.stage4(c2)
         c8 = self.stage8(c4)
         c16 = self.stage16(c8)
-        p8 = self.merge8(c8 + _double(self.up8(c16)))
-        p4 = self.merge4(c4 + _double(self.up4(p8)))
-        p2 = self.merge2(c2 + _double(self.up2(p4)))
+        p8 = self.merge8(c8 + doubled(self.up8(c16)))
+        p4 = self.merge4(c4 + doubled(self.up4(p8)))
+        p2 = self.merge2(c2 + doubled(self.up2(p4)))
         maps = self.maps(p2)
         validity = self.validity(torch.cat([c16.mean((2, 3)), c16.amax((2, 3))], 1))
         return maps[:, : layout.POINTS], maps[:, layout.POINTS :], validity

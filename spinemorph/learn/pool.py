@@ -26,7 +26,8 @@ class PooledFilm:
 
     ``middles`` (n, 2, 2) of the superior and inferior endplate, NaN where unknown.
     ``lumbar``, ``sacrum`` uint8 (rows, columns); ``implants``: class index + 1 per pixel, 0 none.
-    ``masks``: per body (top, left, bool crop). ``shown``: a film without bone worth finding is not.
+    ``masks``: per body (top, left, bool crop). ``replaced``: per body, whether an implant stands for it.
+    ``pixel_mm``: height and width of a pixel, NaN in pools of earlier versions.
     """
 
     image: NDArray[np.uint8]
@@ -38,6 +39,8 @@ class PooledFilm:
     implants: tuple[tuple[str, int, int, NDArray[np.bool_]], ...]
     facing_left: bool
     lateral: bool
+    replaced: tuple[bool, ...]
+    pixel_mm: float
 
 
 def save(film: SimulatedFilm, path: Path) -> None:
@@ -49,6 +52,8 @@ def save(film: SimulatedFilm, path: Path) -> None:
         "implants": [implant.category for implant in truth.implants],
         "facing_left": truth.facing == "left",
         "lateral": truth.view == "lateral",
+        "replaced": [body.replaced for body in truth.bodies],
+        "pixel_mm": truth.spacing_mm,
         "seed": film.seed,
     }
     arrays: dict[str, NDArray[np.generic]] = {
@@ -87,6 +92,8 @@ def load(path: Path) -> PooledFilm:
             tuple((name, *rest) for name, rest in zip(facts["implants"], implants, strict=True)),
             facts["facing_left"],
             facts["lateral"],
+            tuple(facts.get("replaced", [False] * len(bodies))),
+            facts.get("pixel_mm", float("nan")),
         )
 
 

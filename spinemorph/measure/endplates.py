@@ -12,6 +12,7 @@ from spinemorph.hookspecs import Findings
 from spinemorph.measure.landmarks import DRAWS, SEED, BodyLandmarks, Landmarks, Route, draw
 from spinemorph.measure.mask_corners import MaskShape, mask_shapes, without_corners
 from spinemorph.measure.outline import contour_of
+from spinemorph.measure.strips import seen_on_film
 from spinemorph.types import FloatArray, Instance, LabeledSpine, LabeledVertebra, Radiograph
 
 #: Standard deviation of a corner of a model that gives none, as part of the body's height: readers differ
@@ -27,7 +28,7 @@ SHARP_S1: Final = 0.05
 
 
 class EndplatesAndCorners:
-    """Corners of the model where it gives them, else by morphology from the mask; the rest from the mask."""
+    """Corners of the model where it gives them, else from mask and film; the rest from the mask."""
 
     def process(
         self, radiograph: Radiograph, spine: LabeledSpine, provided: Mapping[str, Any]
@@ -38,17 +39,18 @@ class EndplatesAndCorners:
         del provided
         aspect = radiograph.aspect
         contours = [contour_of(body.instance) for body in spine.vertebrae]
-        ups = _ups(contours, aspect)
+        ups = upward(contours, aspect)
         generator = np.random.default_rng(SEED)
         # to the right of the image when up is up
         rights = [np.array([-up[1], up[0]]) for up in ups]
         forwards = [-right if spine.facing == "left" else right for right in rights]
-        shapes = [
+        instances = [body.instance for body in spine.vertebrae]
+        shapes: Sequence[MaskShape] = [
             shape if _has_axis(spine, i) else without_corners(shape)
-            for i, shape in enumerate(
-                mask_shapes([body.instance for body in spine.vertebrae], ups, forwards, aspect)
-            )
+            for i, shape in enumerate(mask_shapes(instances, ups, forwards, aspect))
         ]
+        if any(not _gives_corners(instance) for instance in instances):
+            shapes = seen_on_film(shapes, instances, ups, radiograph.pixels, aspect)
         bodies = tuple(
             _landmarks(body, contour, radiograph, shape, generator)
             for body, contour, shape in zip(spine.vertebrae, contours, shapes, strict=True)
@@ -59,7 +61,7 @@ class EndplatesAndCorners:
         return Findings(provided={"landmarks": landmarks, "mask_shapes": tuple(shapes)})
 
 
-def _ups(contours: Sequence[FloatArray], aspect: float) -> list[FloatArray]:
+def upward(contours: Sequence[FloatArray], aspect: float) -> list[FloatArray]:
     """For every body the unit vector toward the head, from its neighbours (square pixels)."""
     centres = np.array([_middle(contour) for contour in contours]).reshape(-1, 2)
     centres = centres * [1.0, aspect]
@@ -159,7 +161,7 @@ def _corners(
     instance: Instance, shape: MaskShape, aspect: float
 ) -> tuple[FloatArray, FloatArray, Route]:
     """Corners (4, 2) and covariance (4, 2, 2) in pixels, NaN where unknown, and where they come from."""
-    if instance.corners is None or not np.isfinite(instance.corners[:2]).all():
+    if instance.corners is None or not _gives_corners(instance):
         return shape.corners, shape.covariance, "masks"
     corners = np.array(instance.corners)
     if instance.covariance is not None:
@@ -171,6 +173,10 @@ def _corners(
     covariance = np.tile(np.diag([1.0, 1 / aspect**2]) * sd**2, (4, 1, 1))
     covariance[~np.isfinite(corners).all(axis=1)] = np.nan
     return corners, covariance, "given"
+
+
+def _gives_corners(instance: Instance) -> bool:
+    return instance.corners is not None and bool(np.isfinite(instance.corners[:2]).all())
 
 
 def _is_doubtful_s1(

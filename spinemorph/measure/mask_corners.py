@@ -10,15 +10,14 @@ outlines that readers drew by hand (benchmarks/calibrate_masks.py), turns these 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from spinemorph.measure.networks import SmallNetwork, loaded
 from spinemorph.measure.outline import POINTS, QUARTERS, in_box, outlines, own_axes, ring, support
 from spinemorph.types import FloatArray, Instance
 
@@ -164,31 +163,23 @@ class Network:
     where it is open whether there is one.
     """
 
-    session: Any
+    network: SmallNetwork
     spread: Mapping[str, FloatArray]
     errors: Mapping[str, FloatArray]
     spurs: FloatArray
 
     def evaluate(self, rings: FloatArray, related: FloatArray) -> FloatArray:
         """What is told (n, 54) of rings (n, POINTS, 2) and their :func:`relations` (n, 14)."""
-        given = {"ring": rings.astype(np.float32), "relation": related.astype(np.float32)}
-        told: FloatArray = self.session.run(None, given)[0].astype(np.float64)
+        (told,) = self.network.run({"ring": rings, "relation": related})
         return told
 
 
 @lru_cache(maxsize=1)
 def _network() -> Network:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1  # far too small to be shared out
-    content = (resources.files("spinemorph.measure") / FILE).read_bytes()
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    facts = json.loads(session.get_modelmeta().custom_metadata_map["facts"])
-    kinds = ("lumbar", "sacrum")
+    network = loaded(FILE)
+    facts, kinds = network.facts, ("lumbar", "sacrum")
     return Network(
-        session,
+        network,
         {kind: np.array(facts[kind]["spread"]) for kind in kinds},
         {kind: np.array(facts[kind]["errors"]) for kind in kinds},
         np.array(facts["spurs"]),

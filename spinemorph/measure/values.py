@@ -59,7 +59,9 @@ class Quantity:
         spread = draws[1:][np.isfinite(draws[1:])]
         interval = None
         if len(spread) >= 20:
-            half = 1.96 * float(spread.std()) * factor(self.name, landmarks.route(levels))
+            away = spread - spread.sum() / len(spread)  # as numpy's std, which takes thrice as long
+            sd = float(np.sqrt(away @ away / len(spread)))
+            half = 1.96 * sd * factor(self.name, landmarks.route(levels))
             interval = round(value - half, self.digits + 1), round(value + half, self.digits + 1)
         return Measurement(
             self.name,

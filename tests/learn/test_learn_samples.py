@@ -25,6 +25,8 @@ def test_pool_keeps_the_truth(pool: Path) -> None:
         film = load(path)
         assert film.image.dtype == np.uint8
         assert len(film.levels) == len(film.corners) == len(film.masks) == len(film.visible)
+        assert len(film.replaced) == len(film.levels)
+        assert 0.1 < film.pixel_mm < 2
         for level, corners, middles, (top, left, mask) in zip(
             film.levels, film.corners, film.middles, film.masks, strict=True
         ):

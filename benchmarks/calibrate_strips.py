@@ -1,0 +1,363 @@
+"""Fit the network that reads corners and middles of endplates from masks and film: measure/strips.onnx.
+
+    python benchmarks/calibrate_strips.py FOLDER --run RUN [--minutes 60] [--threads 2] [--try]
+
+FOLDER is what benchmarks/strip_samples.py has made. One film of sixteen is left out: errors are printed of
+these, before (the mask alone) and after, and spreads are set by them. RUN keeps the state every few minutes;
+a run that was stopped goes on. ``--minutes 0`` writes what RUN holds, ``--try`` only prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import onnx
+import torch
+from strip_samples import PARTS_OF_ONE
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from spinemorph.learn.export import halved
+from spinemorph.learn.networks import Residual, convolution, doubled
+from spinemorph.measure.strips import ACROSS, ALONG, COLUMNS, FILE, KINDS, ROWS
+from spinemorph.types import FloatArray
+
+OUT = Path(__file__).parent.parent / "spinemorph" / "measure" / FILE
+#: Films of a step, the highest rate of learning, and steps until it is reached.
+BATCH, RATE, WARM = 8, 2e-3, 200
+#: Of how many films one is left out, by its seed.
+HELD = 16
+OUTPUTS, POINTS = 5, 3
+#: There is one S1 to some seven bodies, and lordosis hangs on it.
+WORTH_OF_S1 = 3.0
+#: How much the points of the maps count, and their usual error in lengths of an endplate.
+MAPS, USUAL = 0.25, 0.012
+#: Share of films that are inverted, and spreads of contrast and of noise.
+INVERTED, CONTRAST, NOISE = 0.1, 0.2, 0.15
+SAVE_S, AVERAGE = 150.0, 0.998
+
+
+class StripReader(nn.Module):
+    """Maps of both corners and the middle of each strip, then what the strips of a film tell together.
+
+    Input: strips (n, 4, ROWS, COLUMNS), kinds (n, 3) as 0 and 1, from above downward.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (16, 24, 40, 64), told: int = 96) -> None:
+        super().__init__()
+        w2, w4, w8, w16 = widths
+        self.c2 = nn.Sequential(convolution(4, w2, 5, 2), Residual(w2, w2))
+        self.c4 = nn.Sequential(convolution(w2, w4, 3, 2), Residual(w4, w4))
+        self.c8 = nn.Sequential(convolution(w4, w8, 3, 2), Residual(w8, w8))
+        self.c16 = nn.Sequential(convolution(w8, w16, 3, 2), Residual(w16, w16))
+        self.u8, self.m8 = nn.Conv2d(w16, w8, 1), convolution(w8, w8)
+        self.u4, self.m4 = nn.Conv2d(w8, w4, 1), convolution(w4, w4)
+        self.u2, self.m2 = nn.Conv2d(w4, w2, 1), convolution(w2, w2)
+        self.heat = nn.Conv2d(w2, KINDS * POINTS, 1)
+        self.own = nn.Linear(w16 * (ROWS // 16) * (COLUMNS // 16) + KINDS + 3 * POINTS, told)
+        self.mix = nn.ModuleList(nn.Conv1d(told, told, 5, padding=2) for _ in range(2))
+        self.last = nn.ModuleList(nn.Linear(told, 2 * OUTPUTS) for _ in range(KINDS))
+        for layer in self.last:
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        x, y = torch.linspace(-ALONG, ALONG, COLUMNS), torch.linspace(-ACROSS, ACROSS, ROWS)
+        self.register_buffer("gx", x.reshape(-1, 2).mean(1))
+        self.register_buffer("gy", y.reshape(-1, 2).mean(1))
+        self.register_buffer("ref", torch.tensor([[0.5, 0.0], [-0.5, 0.0], [0.0, 0.0]]))
+        self.register_buffer("scale", torch.ones(OUTPUTS))
+
+    def maps(self, strips: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Points (n, 3, 2) less where the mask puts them, their spread (n, 3), the coarsest features."""
+        c2 = self.c2(strips)
+        c4 = self.c4(c2)
+        c8 = self.c8(c4)
+        c16 = self.c16(c8)
+        p8 = self.m8(c8 + doubled(self.u8(c16)))
+        p4 = self.m4(c4 + doubled(self.u4(p8)))
+        p2 = self.m2(c2 + doubled(self.u2(p4)))
+        heat = self.heat(p2).float().reshape(-1, KINDS, POINTS, ROWS // 2, COLUMNS // 2)
+        heat = (heat * kinds[:, :, None, None, None]).sum(1)
+        shares = torch.softmax(heat.flatten(2), 2).reshape(heat.shape)
+        in_x, in_y = shares.sum(2), shares.sum(3)
+        x, y = in_x @ self.gx, in_y @ self.gy
+        spread = in_x @ self.gx**2 - x**2 + in_y @ self.gy**2 - y**2
+        points = torch.stack([x, y], 2) - self.ref
+        return points, torch.sqrt(spread.clamp(min=1e-8)), c16.float()
+
+    def together(
+        self, strips: Tensor, kinds: Tensor, rows: Tensor, there: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Means and logarithms of spreads (n, 5) in units of ``scale``, and the points of the maps, of
+        several films: ``rows`` (films, longest) of each film's strips, ``there`` 1 where it has one.
+        """
+        points, spread, coarse = self.maps(strips, kinds)
+        depth = points[:, 2, 1] - (points[:, 0, 1] + points[:, 1, 1]) / 2
+        seen = torch.cat([points[:, :2].flatten(1), depth[:, None]], 1)
+        known = [coarse.flatten(1), kinds, seen / 0.02, points[:, 2] / 0.02]
+        own = silu(self.own(torch.cat([*known, torch.log(spread[:, :2] + 1e-4) + 3], 1)))
+        told = own[rows] * there[..., None]
+        for mix in self.mix:
+            told = (told + silu(mix(told.transpose(1, 2)).transpose(1, 2))) * there[..., None]
+        told = told[there > 0]
+        each = torch.stack([layer(told) for layer in self.last], 1)
+        found = (each * kinds[:, :, None]).sum(1)
+        return found[:, :OUTPUTS], found[:, OUTPUTS:].clamp(-4, 4), points
+
+
+class OfOneFilm(nn.Module):
+    """As it is used: away (n, 5) and its standard deviations, in lengths of the endplate."""
+
+    def __init__(self, reader: StripReader, wider: FloatArray) -> None:
+        super().__init__()
+        self.reader = reader
+        self.register_buffer("wider", torch.tensor(wider, dtype=torch.float32))
+
+    def forward(self, strips: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
+        count = torch.arange(strips.shape[0])[None]
+        away, spread, _ = self.reader.together(strips, kinds, count, torch.ones_like(count).float())
+        scale = self.reader.scale
+        return away * scale, torch.exp(spread) * scale * (kinds @ self.wider)
+
+
+class Samples:
+    """All strips of a folder; ``films``: the rows of each film and outline, ``held``: which are left out,
+    ``plain``: which are outlined by true masks on films with the settings of the tests.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        files = sorted(path for path in folder.glob("*.npz") if ".part" not in path.name)
+        if not files:
+            raise SystemExit(f"{folder}: holds no samples; make them with strip_samples.py")
+        parts = []
+        for path in files:
+            with np.load(path, allow_pickle=False) as stored:
+                parts.append({name: stored[name] for name in stored.files})
+        every = {name: np.concatenate([part.pop(name) for part in parts]) for name in [*parts[0]]}
+        self.seen, self.away = torch.from_numpy(every["seen"]), every["away"]
+        self.points = torch.from_numpy(_points(every["away"], every["sunk"]).astype(np.float32))
+        self.length_mm, self.kind = every["length_mm"], every["kind"]
+        self.kinds = torch.from_numpy(np.eye(KINDS, dtype=np.float32)[self.kind])
+        both = every["film"] * 2 + every["again"]
+        starts = np.flatnonzero(np.concatenate([[True], both[1:] != both[:-1]]))
+        self.films = np.stack([starts, np.append(starts[1:], len(both))], axis=1)
+        seeds, again = every["film"][starts], every["again"][starts]
+        self.held = (seeds // 2) % HELD == 3
+        self.plain = ~again & (seeds % 1000 < 250)
+        self.scale = np.nanstd(np.clip(self.away[self.kind == 0], -0.1, 0.1), axis=0)
+
+    def batch(self, films: np.ndarray) -> tuple[np.ndarray, Tensor, Tensor]:
+        """Rows of these films; which of them each film has, and where it has one."""
+        spans = self.films[films]
+        rows = np.concatenate([np.arange(first, last) for first, last in spans])
+        counts = spans[:, 1] - spans[:, 0]
+        there = np.arange(counts.max())[None] < counts[:, None]
+        place = np.zeros(there.shape, np.int64)
+        place[there] = np.arange(len(rows))
+        return rows, torch.from_numpy(place), torch.from_numpy(there.astype(np.float32))
+
+
+def _points(away: FloatArray, sunk: FloatArray) -> FloatArray:
+    """True corners, less where the mask puts them, and middle (n, 3, 2) in the frame of the strip."""
+    anterior, posterior = away[:, :2] + [0.5, 0.0], away[:, 2:4] - [0.5, 0.0]
+    across = anterior - posterior
+    normal = np.stack([-across[:, 1], across[:, 0]], axis=1)
+    normal = normal / np.linalg.norm(normal, axis=1, keepdims=True)
+    middle = (anterior + posterior) / 2 + normal * (away[:, 4] + sunk)[:, None]
+    return np.stack([away[:, :2], away[:, 2:4], middle], axis=1)
+
+
+def shaken(strips: Tensor, film: Tensor, films: int) -> Tensor:
+    """With other contrast, noise, and some films inverted; ``film`` (n,) of each strip."""
+    sign = torch.where(torch.rand(films) < INVERTED, -1.0, 1.0)
+    contrast = sign * (1 + CONTRAST * torch.randn(films))
+    noise = NOISE * torch.rand(films) ** 2
+    strips[:, :2] *= contrast[film][:, None, None, None]
+    strips[:, :2] += torch.randn_like(strips[:, :2]) * noise[film][:, None, None, None]
+    return strips.contiguous(memory_format=torch.channels_last)
+
+
+def batches(films: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    while True:
+        mixed = rng.permutation(films)
+        yield from mixed[: len(mixed) // BATCH * BATCH].reshape(-1, BATCH)
+
+
+def loss_of(reader: StripReader, samples: Samples, chosen: np.ndarray, scale: Tensor) -> Tensor:
+    rows, place, there = samples.batch(chosen)
+    film = torch.repeat_interleave(torch.arange(len(chosen)), there.sum(1).long())
+    strips = shaken(samples.seen[rows].float() / PARTS_OF_ONE, film, len(chosen))
+    kinds = samples.kinds[rows]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        told, spread, points = reader.together(strips, kinds, place, there)
+    true, at = torch.from_numpy(samples.away[rows]) / scale, samples.points[rows]
+    worth = 1 + (WORTH_OF_S1 - 1) * kinds[:, 2:]
+    known = torch.isfinite(true) * worth
+    off = (torch.nan_to_num(true) - told.float()).abs()
+    likely = ((off * torch.exp(-spread.float()) + spread.float()) * known).sum() / known.sum()
+    shown = torch.isfinite(at).all(2) * worth
+    apart = ((points - torch.nan_to_num(at)).abs().sum(2) / USUAL * shown).sum() / shown.sum()
+    return likely + MAPS * apart
+
+
+def fit(samples: Samples, run: Path, minutes: float) -> StripReader:
+    """Fitted for so many minutes, those of a run that is taken up included; its averaged weights."""
+    torch.manual_seed(0)
+    reader, rng = StripReader().to(memory_format=torch.channels_last), np.random.default_rng(0)  # type: ignore[call-overload]
+    scale = torch.tensor(samples.scale, dtype=torch.float32)
+    reader.scale.copy_(scale)
+    optimizer = torch.optim.AdamW(reader.parameters(), RATE, weight_decay=0.02)
+    average = {name: value.detach().clone() for name, value in reader.state_dict().items()}
+    step, spent = 0, 0.0
+    if (run / "state.pt").is_file():
+        state = torch.load(run / "state.pt", weights_only=True)
+        reader.load_state_dict(state["reader"])
+        optimizer.load_state_dict(state["optimizer"])
+        average, step, spent = state["average"], state["step"], state["spent"]
+    reader.train()
+    started, saved, total = perf_counter() - spent, perf_counter(), 0.0
+    steps = batches(np.flatnonzero(~samples.held), rng)
+    while (spent := perf_counter() - started) < 60 * minutes:
+        chosen = next(steps)
+        rate = RATE * min((step + 1) / WARM, 1.0)
+        for group in optimizer.param_groups:
+            done = 0.5 * (1 + np.cos(np.pi * spent / (60 * minutes)))
+            group["lr"] = rate * (0.01 + 0.99 * done)
+        loss = loss_of(reader, samples, chosen, scale)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(reader.parameters(), 5.0)
+        optimizer.step()
+        keep = min(AVERAGE, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for name, value in reader.state_dict().items():
+                if value.dtype.is_floating_point:
+                    average[name].mul_(keep).add_(value, alpha=1 - keep)
+                else:
+                    average[name].copy_(value)
+        step, total = step + 1, total + float(loss.detach())
+        if step % 500 == 0:
+            print(f"{step} steps, loss {total / 500:.3f}, {spent:.0f} s", flush=True)
+            total = 0.0
+        if perf_counter() - saved > SAVE_S:
+            save(run, reader, optimizer, average, step, spent)
+            saved = perf_counter()
+    save(run, reader, optimizer, average, step, spent)
+    reader.load_state_dict(average)
+    return reader.eval()
+
+
+def save(
+    run: Path,
+    reader: StripReader,
+    optimizer: torch.optim.Optimizer,
+    average: dict[str, Tensor],
+    step: int,
+    spent: float,
+) -> None:
+    run.mkdir(parents=True, exist_ok=True)
+    state = {
+        "reader": reader.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "average": average,
+        "step": step,
+        "spent": spent,
+    }
+    torch.save(state, run / "state.part")
+    (run / "state.part").replace(run / "state.pt")
+
+
+def told_of(
+    reader: StripReader, samples: Samples, films: np.ndarray
+) -> tuple[np.ndarray, FloatArray, FloatArray]:
+    """Rows of these films, what is told of them (n, 5), and how sure (n, 5) before it is set."""
+    rows, told, spread = [], [], []
+    with torch.no_grad():
+        for first in range(0, len(films), BATCH):
+            own, place, there = samples.batch(films[first : first + BATCH])
+            strips = samples.seen[own].float() / PARTS_OF_ONE
+            away, sure, _ = reader.together(strips, samples.kinds[own], place, there)
+            rows.append(own)
+            told.append((away * reader.scale).numpy().astype(np.float64))
+            spread.append((torch.exp(sure) * reader.scale).numpy().astype(np.float64))
+    return np.concatenate(rows), np.concatenate(told), np.concatenate(spread)
+
+
+def report(name: str, samples: Samples, rows: np.ndarray, told: FloatArray) -> None:
+    before, after = samples.away[rows].astype(np.float64), samples.away[rows] - told
+    mm = samples.length_mm[rows, None]
+    for kind, plate in enumerate(("superior", "inferior", "S1")):
+        own = samples.kind[rows] == kind
+        line = f"{name}, {plate}: {own.sum()} endplates"
+        for when, off in (("mask alone", before[own]), ("with the film", after[own])):
+            turned = np.degrees(np.nanmean(np.abs(off[:, 1] - off[:, 3])))
+            forward, inward, middle = (
+                np.nanmean(np.abs(off * mm[own])[:, part]) for part in ([0, 2], [1, 3], [4])
+            )
+            line += (
+                f"; {when}: corners {forward:.3f} mm forward, {inward:.3f} inward, "
+                f"middle {middle:.3f}, endplate {turned:.3f} degrees"
+            )
+        print(line, flush=True)
+
+
+def wider(samples: Samples, rows: np.ndarray, told: FloatArray, spread: FloatArray) -> FloatArray:
+    """Factors (3, 5) with which 1.96 standard deviations hold 95 of 100 errors, by kind of endplate."""
+    ratio = np.abs(samples.away[rows] - told) / (1.96 * spread)
+    return np.array(
+        [np.nanquantile(ratio[samples.kind[rows] == k], 0.95, axis=0) for k in range(KINDS)]
+    )
+
+
+def write(reader: StripReader, factors: FloatArray, note: str) -> None:
+    stream = BytesIO()
+    names = ["strips", "kinds", "away", "spread"]
+    torch.onnx.export(
+        OfOneFilm(reader, factors).eval(),
+        (torch.zeros(3, 4, ROWS, COLUMNS), torch.eye(KINDS)),
+        stream,
+        input_names=names[:2],
+        output_names=names[2:],
+        dynamic_axes={name: {0: "n"} for name in names},
+        opset_version=17,
+        dynamo=False,
+    )
+    model = halved(onnx.load_from_string(stream.getvalue()))
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "facts", json.dumps({"note": note})
+    part = OUT.with_suffix(".part")
+    part.write_bytes(model.SerializeToString())
+    part.replace(OUT)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--try", dest="only_try", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    samples = Samples(options.folder)
+    print(f"{len(samples.films)} films, {len(samples.kind)} strips", flush=True)
+    reader = fit(samples, options.run, options.minutes)
+    for name, which in (
+        ("true masks, settings of the tests", samples.plain),
+        ("all, redrawn masks included", np.ones(len(samples.films), bool)),
+    ):
+        rows, told, spread = told_of(reader, samples, np.flatnonzero(samples.held & which))
+        report(name, samples, rows, told)
+    if not options.only_try:
+        note = f"benchmarks/calibrate_strips.py, {len(samples.films)} films"
+        write(reader, wider(samples, rows, told, spread), note)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
