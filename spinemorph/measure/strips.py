@@ -142,7 +142,7 @@ def _window(
     places: NDArray[np.float32], strips: Sequence[Strip], shape: tuple[int, ...]
 ) -> _Window:
     step = 2 * ALONG * float(np.median([strip.length for strip in strips])) / COLUMNS
-    factor = max(int(0.85 * step), 1)
+    factor = max(min(int(0.85 * step), *shape), 1)
     ends = places[:, :: ROWS - 1, :: COLUMNS - 1].reshape(-1, 2)
     sides = []
     for low, high, end in zip(ends.min(axis=0), ends.max(axis=0), shape[::-1], strict=True):

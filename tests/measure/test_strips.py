@@ -152,6 +152,28 @@ def test_corners_of_a_model_are_left_alone():
         assert np.array_equal(body.corners, item.corners, equal_nan=True)
 
 
+@pytest.mark.parametrize(
+    ("shape", "boxes"),
+    [
+        ((1, 1), [(0, 0, 1, 1)]),
+        ((2, 900), [(0, 0, 2, 900)]),
+        ((900, 2), [(0, 0, 900, 2)]),
+        ((1200, 1000), [(0, 0, 600, 1000), (600, 0, 1200, 1000)]),
+        ((300, 300), [(10, 10, 150, 300), (10, 10, 150, 300)]),
+    ],
+)
+def test_masks_of_any_size_give_finite_corners(shape, boxes):
+    film = np.random.default_rng(0).random(shape).astype(np.float32)
+    bodies = [
+        Instance("lumbar", 1.0, np.ones((bottom - top, right - left), bool), Box(*box))
+        for box in boxes
+        for top, left, bottom, right in [box]
+    ]
+    shapes, ups = told(bodies, "left")
+    for shape_of_one in seen_on_film(shapes, bodies, ups, film, 1.0):
+        assert np.isfinite(shape_of_one.corners).all()
+
+
 @pytest.fixture(scope="module")
 def simulated():
     pytest.importorskip("numba")
