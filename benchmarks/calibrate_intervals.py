@@ -26,7 +26,7 @@ OUT = HERE.parent / "spinemorph" / "measure" / "intervals.json"
 FIRST = 40_000
 LEAST = 60
 #: No factor is larger than so many of all rows need.
-MOST = 0.97
+MOST = 0.965
 
 
 def factors(films: list[dict]) -> dict[str, float]:
