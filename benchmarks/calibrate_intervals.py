@@ -25,11 +25,12 @@ HERE = Path(__file__).parent
 OUT = HERE.parent / "spinemorph" / "measure" / "intervals.json"
 FIRST = 40_000
 LEAST = 60
-#: No factor is larger than so many of all rows need.
-MOST = 0.965
+#: No factor is larger than so many of all rows need. Osteophytes of masks reach less far than those of the
+#: model, of which some are not there.
+MOST = {"masks": 0.965, "model": 0.97}
 
 
-def factors(films: list[dict]) -> dict[str, float]:
+def factors(films: list[dict], most: float) -> dict[str, float]:
     """Factor of every measure that at least ``LEAST`` rows tell of, and of any other."""
     found = {}
     for name, rows in named(films).items():
@@ -38,7 +39,7 @@ def factors(films: list[dict]) -> dict[str, float]:
             continue
         ratios = np.array([abs(row.value - row.true) / (1.96 * (row.spread or 1)) for row in known])
         told = np.array([row.value >= TOLD.get(name, -np.inf) for row in known])
-        times = min(np.quantile(ratios[told], 0.95), np.quantile(ratios, MOST))
+        times = min(np.quantile(ratios[told], 0.95), np.quantile(ratios, most))
         found[name] = round(float(times), 3)
     if found:
         found["any"] = round(float(np.median(list(found.values()))), 3)
@@ -71,7 +72,7 @@ def main() -> int:
     stored = json.loads(OUT.read_text(encoding="utf-8"))
     known, counts = stored["factors"], stored.get("films", {})
     for route, films in routes.items():
-        if found := factors(films):
+        if found := factors(films, MOST.get(route, MOST["model"])):
             known[route], counts[route] = found, len(films)
     note = (
         "Factor on the standard deviation of the draws of each measure with which intervals hold the truth "
