@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -226,7 +227,7 @@ def fit(samples: Samples, run: Path, minutes: float) -> StripReader:
         chosen = next(steps)
         rate = RATE * min((step + 1) / WARM, 1.0)
         for group in optimizer.param_groups:
-            done = 0.5 * (1 + np.cos(np.pi * spent / (60 * minutes)))
+            done = 0.5 * (1 + math.cos(math.pi * spent / (60 * minutes)))
             group["lr"] = rate * (0.01 + 0.99 * done)
         loss = loss_of(reader, samples, chosen, scale)
         optimizer.zero_grad(set_to_none=True)
