@@ -11,20 +11,17 @@ torch and onnx (``spinemorph[train]``).
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
+from small_network import write
 from torch import nn
 from torch.nn.functional import pad, silu
 
-from spinemorph.learn.export import halved
 from spinemorph.measure.mask_corners import BARE, CORNERS, FILE, SPURS, SUNK
 from spinemorph.measure.outline import POINTS
 from spinemorph.simulate.settings import Settings
@@ -282,26 +279,6 @@ def _by_size(size: FloatArray, told: FloatArray) -> list[list[float]]:
     return [list(SPUR_SIZES), spread]
 
 
-def write(network: Reader, facts: dict[str, object]) -> None:
-    stream = BytesIO()
-    torch.onnx.export(
-        network,
-        (torch.zeros(3, POINTS, 2), torch.zeros(3, 14)),
-        stream,
-        input_names=["ring", "relation"],
-        output_names=["told"],
-        dynamic_axes={name: {0: "n"} for name in ("ring", "relation", "told")},
-        opset_version=17,
-        dynamo=False,
-    )
-    model = halved(onnx.load_from_string(stream.getvalue()))
-    entry = model.metadata_props.add()
-    entry.key, entry.value = "facts", json.dumps(facts)
-    part = OUT.with_suffix(".part")
-    part.write_bytes(model.SerializeToString())
-    part.replace(OUT)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -335,7 +312,9 @@ def main() -> int:
             for n in ("test", "train", "fractured")
         ]
         note = f"benchmarks/calibrate_masks.py, {len(samples.films)} films, settings {', '.join(digests)}"
-        write(network, spread_of(samples, rows[plain], away[plain]) | {"note": note})
+        given = {"ring": torch.zeros(3, POINTS, 2), "relation": torch.zeros(3, 14)}
+        facts = spread_of(samples, rows[plain], away[plain]) | {"note": note}
+        write(network, given, ("told",), facts, OUT)
     return 0
 
 

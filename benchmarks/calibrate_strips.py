@@ -10,21 +10,18 @@ a run that was stopped goes on. ``--minutes 0`` writes what RUN holds, ``--try``
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-import onnx
 import torch
+from small_network import write
 from strip_samples import PARTS_OF_ONE
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from spinemorph.learn.export import halved
 from spinemorph.learn.networks import Residual, convolution, doubled
 from spinemorph.measure.strips import ACROSS, ALONG, COLUMNS, FILE, KINDS, ROWS
 from spinemorph.types import FloatArray
@@ -315,27 +312,6 @@ def wider(samples: Samples, rows: np.ndarray, told: FloatArray, spread: FloatArr
     )
 
 
-def write(reader: StripReader, factors: FloatArray, note: str) -> None:
-    stream = BytesIO()
-    names = ["strips", "kinds", "away", "spread"]
-    torch.onnx.export(
-        OfOneFilm(reader, factors).eval(),
-        (torch.zeros(3, 4, ROWS, COLUMNS), torch.eye(KINDS)),
-        stream,
-        input_names=names[:2],
-        output_names=names[2:],
-        dynamic_axes={name: {0: "n"} for name in names},
-        opset_version=17,
-        dynamo=False,
-    )
-    model = halved(onnx.load_from_string(stream.getvalue()))
-    entry = model.metadata_props.add()
-    entry.key, entry.value = "facts", json.dumps({"note": note})
-    part = OUT.with_suffix(".part")
-    part.write_bytes(model.SerializeToString())
-    part.replace(OUT)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -356,7 +332,9 @@ def main() -> int:
         report(name, samples, rows, told)
     if not options.only_try:
         note = f"benchmarks/calibrate_strips.py, {len(samples.films)} films"
-        write(reader, wider(samples, rows, told, spread), note)
+        film = OfOneFilm(reader, wider(samples, rows, told, spread))
+        given = {"strips": torch.zeros(3, 4, ROWS, COLUMNS), "kinds": torch.eye(KINDS)}
+        write(film, given, ("away", "spread"), {"note": note}, OUT)
     return 0
 
 
