@@ -12,7 +12,7 @@ from spinemorph.types import FloatArray
 
 #: Contours are thinned to about this many points, far closer than they are known; what they are dilated
 #: from needs fewer.
-_POINTS, _COARSE = 300, 48
+_POINTS, _COARSE = 200, 48
 #: Two hollow endplates lie at most this part of the depth farther apart than their rims.
 _HOLLOW: Final = 0.4
 #: Next to the rims, where hollow endplates hardly sink: this far from the middle of the endplate, and how
@@ -51,11 +51,11 @@ def disc_region(
         return None
     depth = float(np.linalg.norm(lower[0] - lower[1]))
     over, under = (None, None) if middles is None else middles
-    upper_contour = _thinned(upper_contour, _POINTS)
+    upper_contour = thinned(upper_contour)
     upper_contour = _on_mid_line(upper_contour, upper[2], upper[3], upper[:2].mean(axis=0), over)
     if lower_contour is not None:
         inside = lower[2:].mean(axis=0)
-        lower_contour = _thinned(lower_contour, _POINTS)
+        lower_contour = thinned(lower_contour)
         lower_contour = _on_mid_line(lower_contour, lower[0], lower[1], inside, under)
     above = _body(upper_contour)
     below = _block(lower, under) if lower_contour is None else _body(lower_contour)
@@ -89,6 +89,11 @@ def overhang(
     away = (contour - back) @ normal
     near = (away > -_DEEP * length) & (np.abs(np.abs(at - 0.5) - _RIM) < _RIM_WIDTH)
     return (float(np.median(away[near])), normal) if near.any() else None
+
+
+def thinned(contour: FloatArray, points: int = _POINTS) -> FloatArray:
+    """Every so many points of a contour (n, 2), fewer than twice ``points`` of them."""
+    return contour[:: max(len(contour) // points, 1)]
 
 
 def polygon_area(points: FloatArray) -> FloatArray:
@@ -141,16 +146,12 @@ def _on_mid_line(
     return np.asarray(moved + np.where(surface, bend, 0.0)[:, None] * normal)
 
 
-def _thinned(contour: FloatArray, points: int) -> FloatArray:
-    return contour[:: max(len(contour) // points, 1)]
-
-
 def _body(contour: FloatArray) -> shapely.Geometry:
     return shapely.make_valid(shapely.Polygon(contour))
 
 
 def _dilated(contour: FloatArray, reach: float) -> shapely.Geometry:
-    return _body(_thinned(contour, _COARSE)).buffer(reach, quad_segs=4)
+    return _body(thinned(contour, _COARSE)).buffer(reach, quad_segs=4)
 
 
 def _block(sacrum: FloatArray, middle: FloatArray | None) -> shapely.Geometry:

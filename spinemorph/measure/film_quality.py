@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spinemorph.measure.disc_region import overhang
+from spinemorph.measure.disc_region import overhang, thinned
 from spinemorph.measure.landmarks import BodyLandmarks, Landmarks
 from spinemorph.types import FloatArray
 
@@ -62,24 +62,23 @@ def edge_width(pixels: NDArray[np.float32], marks: Landmarks) -> float | None:
     Grey values across an endplate, each the mean of neighbouring places: their range over their
     steepest slope. None without whole bodies.
     """
-    widths: list[float] = []
     square = np.array([1.0, marks.aspect])
-    for body in marks.bodies:
-        corners = body.corners * square
-        if not np.isfinite(corners).all():
-            continue
-        up = corners[:2].mean(axis=0) - corners[2:].mean(axis=0)
-        for front, back in (corners[:2], corners[2:]):
-            points = (back + _PLACES[:, None] * (front - back))[:, None] + _ACROSS[:, None] * up
-            at = (points / square).astype(np.float32)
-            grey = cv2.remap(
-                pixels, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )
-            mean = (grey[:-1] + grey[1:]) / 2
-            slope = np.abs(np.gradient(mean, _ACROSS, axis=1)).max(axis=1)
-            spread = np.ptp(mean, axis=1)
-            widths += (spread[slope > 0] / slope[slope > 0]).tolist()
-    return float(np.median(widths)) if widths else None
+    bodies = [body.corners * square for body in marks.bodies]
+    whole = [corners for corners in bodies if np.isfinite(corners).all()]
+    if not whole:
+        return None
+    ends = np.stack(whole).reshape(-1, 2, 1, 1, 2)  # endplates, front and back
+    up = np.stack([corners[:2].mean(axis=0) - corners[2:].mean(axis=0) for corners in whole])
+    front, back = ends[:, 0], ends[:, 1]
+    across = _ACROSS[:, None] * np.repeat(up, 2, axis=0)[:, None, None]
+    points = back + _PLACES[:, None, None] * (front - back) + across
+    at = (points / square).astype(np.float32).reshape(-1, len(_ACROSS), 2)
+    grey = cv2.remap(pixels, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    grey = grey.reshape(len(ends), len(_PLACES), len(_ACROSS))
+    mean = ((grey[:, :-1] + grey[:, 1:]) / 2).reshape(-1, len(_ACROSS))
+    slope = np.abs(np.gradient(mean, _ACROSS, axis=1)).max(axis=1)
+    widths = np.ptp(mean, axis=1)[slope > 0] / slope[slope > 0]
+    return float(np.median(widths)) if len(widths) else None
 
 
 def obliquity(body: BodyLandmarks, aspect: float) -> float | None:
@@ -90,7 +89,7 @@ def obliquity(body: BodyLandmarks, aspect: float) -> float | None:
     width, is the sine of the angle. None where a corner is unknown.
     """
     square = np.array([1.0, aspect])
-    corners, contour = body.corners * square, body.contour * square
+    corners, contour = body.corners * square, thinned(body.contour) * square
     if not np.isfinite(corners).all() or len(contour) < 8:
         return None
     middle = corners.mean(axis=0)

@@ -14,6 +14,9 @@ from spinemorph.types import Instance, LabeledImplant
 _COVERED: Final = 0.5
 #: ... of this radius, in parts of the length of its endplate.
 _RADIUS: Final = 0.06
+_STEPS: Final = np.array(np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 9))).reshape(2, -1)
+#: Points of the unit disc (2, n).
+_DISC: Final = _STEPS[:, (_STEPS**2).sum(axis=0) <= 1]
 
 
 def covered_corners(marks: Landmarks, implants: Sequence[LabeledImplant]) -> dict[str, int]:
@@ -75,11 +78,8 @@ def _covers(instance: Instance, body: BodyLandmarks, k: int, aspect: float) -> b
         and box.top - reach[1] <= corner[1] <= box.bottom + reach[1]
     ):
         return False
-    steps = np.linspace(-1, 1, 9)
-    x, y = (grid.ravel() for grid in np.meshgrid(steps, steps))
-    inside = x**2 + y**2 <= 1
-    columns = np.rint(corner[0] + reach[0] * x[inside]).astype(int) - box.left
-    rows = np.rint(corner[1] + reach[1] * y[inside]).astype(int) - box.top
+    columns = np.rint(corner[0] + reach[0] * _DISC[0]).astype(int) - box.left
+    rows = np.rint(corner[1] + reach[1] * _DISC[1]).astype(int) - box.top
     there = (columns >= 0) & (rows >= 0) & (columns < box.shape[1]) & (rows < box.shape[0])
     hit = instance.mask[rows[there], columns[there]].sum()
-    return bool(hit >= _COVERED * inside.sum())
+    return bool(hit >= _COVERED * _DISC.shape[1])

@@ -17,10 +17,16 @@ from spinemorph.measure.values import Quantity
 from spinemorph.types import FloatArray, LabeledSpine, Measurement, Radiograph, Region
 
 _HOW = "the outline beyond that without osteophytes, nearest to this corner"
-AREA: Final = Quantity("osteophyte_area", "mm2", f"area of {_HOW}", (0.0, 500.0))
-LENGTH: Final = Quantity("osteophyte_length", "mm", f"greatest reach of {_HOW}", (0.0, 40.0))
+AREA: Final = Quantity("osteophyte_area", "mm2", f"area of {_HOW}", (0.0, 500.0), least=0.0)
+LENGTH: Final = Quantity(
+    "osteophyte_length", "mm", f"greatest reach of {_HOW}", (0.0, 40.0), least=0.0
+)
 SHARE: Final = Quantity(
-    "osteophyte_area_percent", "%", f"area of {_HOW}, over the area of the body", (0.0, 60.0)
+    "osteophyte_area_percent",
+    "%",
+    f"area of {_HOW}, over the area of the body",
+    (0.0, 60.0),
+    least=0.0,
 )
 GRADE: Final = Quantity(
     "osteophyte_grade",
@@ -80,11 +86,11 @@ def _body(
         # a spur that is twice as large is about as much longer as its root
         relative = np.sqrt(np.clip(areas[:, k] / max(shape.spurs[k], 1e-9), 0.0, 9.0))
         lengths = reached[k] * relative * pixel if reached[k] > 0 else np.zeros(1 + DRAWS)
-        share = _positive(SHARE.measured(marks, at, 100 * areas[:, k] / whole, site=site))
+        share = SHARE.measured(marks, at, 100 * areas[:, k] / whole, site=site)
         grade = graded(share)
         found += [
-            _positive(AREA.measured(marks, at, areas[:, k] * pixel**2, site=site)),
-            _positive(LENGTH.measured(marks, at, lengths, site=site)),
+            AREA.measured(marks, at, areas[:, k] * pixel**2, site=site),
+            LENGTH.measured(marks, at, lengths, site=site),
             share,
             grade,
         ]
@@ -97,13 +103,19 @@ def _body(
 
 def graded(share: Measurement) -> Measurement:
     """The grade of an area in percent of the body's."""
-    result = replace(
-        share, name=GRADE.name, unit=GRADE.unit, definition=GRADE.definition, interval95=None
+    value = label = None
+    if share.value is not None:
+        grade = int(np.searchsorted(BOUNDS, share.value, side="right"))
+        value, label = float(grade), ("none", "small", "moderate", "large")[grade]
+    return replace(
+        share,
+        name=GRADE.name,
+        unit=GRADE.unit,
+        definition=GRADE.definition,
+        value=value,
+        label=label,
+        interval95=None,
     )
-    if share.value is None:
-        return result
-    grade = int(np.searchsorted(BOUNDS, share.value, side="right"))
-    return replace(result, value=float(grade), label=("none", "small", "moderate", "large")[grade])
 
 
 def beyond(
@@ -137,11 +149,3 @@ def _area(ring: FloatArray) -> float:
     following = np.roll(ring, -1, axis=0)
     cross = ring[:, 0] * following[:, 1] - ring[:, 1] * following[:, 0]
     return max(float(abs(cross.sum()) / 2), 1e-9)
-
-
-def _positive(item: Measurement) -> Measurement:
-    """With an interval that does not go below 0."""
-    if item.interval95 is None:
-        return item
-    low, high = item.interval95
-    return replace(item, interval95=(max(low, 0.0), max(high, 0.0)))

@@ -44,9 +44,8 @@ def contour(mask: NDArray[Any]) -> FloatArray:
     if len(points) < 16:
         return points
     around = np.concatenate([points[-_WIDE - 2 :], points, points[: _WIDE + 2]])
-    smooth = np.lib.stride_tricks.sliding_window_view(around, 2 * _WIDE + 1, axis=0) @ (
-        _BELL / _BELL.sum()
-    )
+    bell = _BELL / _BELL.sum()
+    smooth = np.stack([np.convolve(around[:, k], bell, "valid") for k in (0, 1)], axis=1)
     tangent = smooth[4:] - smooth[:-4]
     smooth, following = smooth[2:-2], smooth[3:-1]
     area = smooth[:, 0] @ following[:, 1] - smooth[:, 1] @ following[:, 0]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -48,11 +48,15 @@ class Strip:
     length: float
     kind: int
 
-    def places(self) -> NDArray[np.float32]:
-        """Where its points lie (ROWS, COLUMNS, 2), x and y in square pixels."""
-        x = np.linspace(-ALONG, ALONG, COLUMNS)[:, None] * self.length * self.forward
-        y = np.linspace(-ACROSS, ACROSS, ROWS)[:, None] * self.length * self.inward + self.middle
-        return x.astype(np.float32)[None] + y.astype(np.float32)[:, None]
+    def affine(self, aspect: float) -> FloatArray:
+        """From a point of the strip, column and row, to pixels of the film, x and y: (2, 3)."""
+        steps = 2 * ALONG / (COLUMNS - 1), 2 * ACROSS / (ROWS - 1)
+        along, across = (
+            step * self.length * way
+            for step, way in zip(steps, (self.forward, self.inward), strict=True)
+        )
+        first = self.middle - (COLUMNS - 1) / 2 * along - (ROWS - 1) / 2 * across
+        return np.stack([along, across, first], axis=1) / [[1.0], [aspect]]
 
 
 def strips_along(
@@ -90,66 +94,89 @@ def pictures(
     """What the network sees of every strip (n, 4, ROWS, COLUMNS): the film, the film normalised to its
     surroundings, the body's own mask, the masks of its neighbours. None where the film shows nothing there.
     """
-    places = np.stack([strip.places() for strip in strips])
-    places[..., 1] /= aspect
-    window = _window(places, strips, pixels.shape)
-    film = window.film(pixels, places)
+    window = _window(strips, pixels.shape, aspect)
+    film = window.film(pixels)
     if np.ptp(film) < 1e-6:
         return None
     unit = _in_range(film)
-    # neighbours may overlap, a body and the one after the next do not: every other mask on one picture
-    masks = np.zeros((2, *pixels.shape), np.bool_)
-    for i, instance in enumerate(instances):
-        masks[i % 2][instance.box.slices] |= instance.mask
-    shown = window.masks(masks, places)
-    odd = np.array([strip.body % 2 for strip in strips])
-    own, beside = shown[odd, np.arange(len(strips))], shown[1 - odd, np.arange(len(strips))]
-    return np.stack([unit * 2 - 1, _relative(unit), own, beside], axis=1)
+    return np.stack([unit * 2 - 1, _relative(unit), *window.masks(strips, instances)], axis=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Window:
-    """The part of a film that strips lie on, and by how much it is reduced before they are cut."""
+    """The part of a film that strips lie on, by how much it is reduced before they are cut, and the affines
+    (n, 2, 3) of the strips to pixels of the part as it is.
+    """
 
     slices: tuple[slice, slice]
     factor: int
+    affines: FloatArray
 
-    def film(self, pixels: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Pixels at places (n, ROWS, COLUMNS, 2) of the film, reduced by ``factor``; 0 beyond it."""
+    def film(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The strips (n, ROWS, COLUMNS) of the film, reduced by ``factor``; 0 beyond it."""
         part = pixels[self.slices]
         if self.factor > 1:
             size = part.shape[1] // self.factor, part.shape[0] // self.factor
             part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-        return self._at(part, places, (self.factor - 1) / 2)
+        affines = self._reduced((self.factor - 1) / 2)
+        return np.stack([_cut(part, affine) for affine in affines])
 
-    def masks(self, masks: NDArray[np.bool_], places: NDArray[np.float32]) -> NDArray[np.float32]:
-        """As the film, of two masks (2, rows, columns) of which one in ``factor`` pixels is looked at."""
+    def masks(
+        self, strips: Sequence[Strip], instances: Sequence[Instance]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Of every strip the own mask and those of the neighbours (n, ROWS, COLUMNS), of which one in
+        ``factor`` pixels is looked at. Neighbours may overlap, a body and the one after the next do not:
+        every other mask is on one picture.
+        """
         first = (self.factor - 1) // 2
-        part = masks[:, *self.slices][:, first :: self.factor, first :: self.factor]
-        both = self._at(part.transpose(1, 2, 0).astype(np.float32), places, first)
-        return np.asarray(both.transpose(3, 0, 1, 2))
+        shape = [(part.stop - part.start) // self.factor for part in self.slices]
+        pair = np.zeros((2, *shape), np.uint8)
+        for i, instance in enumerate(instances):
+            self._add(pair[i % 2], instance, first)
+        affines = self._reduced(first)
+        cut = [
+            (_cut(pair[strip.body % 2], affine), _cut(pair[1 - strip.body % 2], affine))
+            for strip, affine in zip(strips, affines, strict=True)
+        ]
+        own, beside = np.array(cut, np.float32).transpose(1, 0, 2, 3) / np.float32(255)
+        return own, beside
 
-    def _at(
-        self, part: NDArray[np.float32], places: NDArray[np.float32], first: float
-    ) -> NDArray[np.float32]:
-        corner = np.array([self.slices[1].start, self.slices[0].start], np.float32)
-        at = (places.reshape(-1, COLUMNS, 2) - corner - np.float32(first)) / np.float32(self.factor)
-        seen = cv2.remap(np.ascontiguousarray(part), at, None, cv2.INTER_LINEAR)
-        return np.asarray(seen, np.float32).reshape(*places.shape[:-1], *part.shape[2:])
+    def _add(self, picture: NDArray[np.uint8], instance: Instance, first: int) -> None:
+        box, at, shown = instance.box, [], []
+        sides = zip((box.top, box.left), self.slices, instance.mask.shape, strict=True)
+        for (start, part, size), room in zip(sides, picture.shape, strict=True):
+            begin = start - part.start - first
+            low = max(-(-begin // self.factor), 0)
+            high = min(-(-(begin + size) // self.factor), room)
+            at.append(slice(low, high))
+            shown.append(slice(low * self.factor - begin, high * self.factor - begin, self.factor))
+        if all(part.stop > part.start for part in at):
+            picture[tuple(at)] |= instance.mask[tuple(shown)] * np.uint8(255)
+
+    def _reduced(self, first: float) -> FloatArray:
+        return (self.affines - [0.0, 0.0, first]) / self.factor
 
 
-def _window(
-    places: NDArray[np.float32], strips: Sequence[Strip], shape: tuple[int, ...]
-) -> _Window:
+def _cut(picture: NDArray[Any], affine: FloatArray) -> NDArray[Any]:
+    way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(picture, affine, (COLUMNS, ROWS), flags=way)
+
+
+def _window(strips: Sequence[Strip], shape: tuple[int, ...], aspect: float) -> _Window:
     step = 2 * ALONG * float(np.median([strip.length for strip in strips])) / COLUMNS
     factor = max(min(int(0.85 * step), *shape), 1)
-    ends = places[:, :: ROWS - 1, :: COLUMNS - 1].reshape(-1, 2)
+    affines = np.stack([strip.affine(aspect) for strip in strips])
+    across, down = np.meshgrid([0, COLUMNS - 1], [0, ROWS - 1])
+    ends = (affines @ np.stack([across.ravel(), down.ravel(), np.ones(4)])).transpose(0, 2, 1)
     sides = []
-    for low, high, end in zip(ends.min(axis=0), ends.max(axis=0), shape[::-1], strict=True):
-        first = min(max(int(low) - factor, 0), max(end - factor, 0))
-        whole = max((min(int(high) + 2 * factor, end) - first) // factor, 1)
+    low, high = ends.min(axis=(0, 1)), ends.max(axis=(0, 1))
+    for least, most, end in zip(low, high, shape[::-1], strict=True):
+        first = min(max(int(least) - factor, 0), max(end - factor, 0))
+        whole = max((min(int(most) + 2 * factor, end) - first) // factor, 1)
         sides.append(slice(first, first + whole * factor))
-    return _Window((sides[1], sides[0]), factor)
+    columns, rows = sides
+    affines[:, :, 2] -= [columns.start, rows.start]
+    return _Window((rows, columns), factor, affines)
 
 
 def _in_range(film: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -19,13 +19,16 @@ BODY_FLAGS = ("corner_uncertain", "cut_by_edge", "low_score", "gap_in_column")
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is measured: name, unit, definition, and what is anatomically possible at all."""
+    """What is measured: name, unit, definition, what is anatomically possible at all, and the ``least``
+    that an interval reaches down to.
+    """
 
     name: str
     unit: str
     definition: str
     possible: tuple[float, float] = (-np.inf, np.inf)
     digits: int = 2
+    least: float = -np.inf
 
     def measured(
         self,
@@ -62,7 +65,8 @@ class Quantity:
             away = spread - spread.sum() / len(spread)  # as numpy's std, which takes thrice as long
             sd = float(np.sqrt(away @ away / len(spread)))
             half = 1.96 * sd * factor(self.name, landmarks.route(levels))
-            interval = round(value - half, self.digits + 1), round(value + half, self.digits + 1)
+            low, high = (max(end, self.least) for end in (value - half, value + half))
+            interval = round(low, self.digits + 1), round(high, self.digits + 1)
         return Measurement(
             self.name,
             levels,
