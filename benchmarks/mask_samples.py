@@ -21,8 +21,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from spinemorph.measure.endplates import upward
 from spinemorph.measure.mask_corners import Described, described, relations
-from spinemorph.measure.outline import POINTS, contour
+from spinemorph.measure.outline import POINTS, contour, contour_of
 from spinemorph.simulate.anatomy_source import load_anatomy, parametric_bones
 from spinemorph.simulate.film import film_geometry
 from spinemorph.simulate.meshes import Anatomy
@@ -141,28 +142,12 @@ def thinned(rng: np.random.Generator, bodies: list[TrueBody]) -> list[TrueBody]:
     return bodies
 
 
-def upward(instances: list[Instance]) -> list[FloatArray]:
-    """Unit vectors from the centres of the masks of the neighbours, as in the measurement."""
-    centres = []
-    for item in instances:
-        rows, columns = np.nonzero(item.mask)
-        centres.append([columns.mean() + item.box.left, rows.mean() + item.box.top])
-    last = len(centres) - 1
-    steps = [
-        np.subtract(centres[max(i - 1, 0)], centres[min(i + 1, last)]) for i in range(last + 1)
-    ]
-    return [
-        step / np.linalg.norm(step) if last else np.array([0.0, -1.0])
-        for step in (np.asarray(step) for step in steps)
-    ]
-
-
 Row = dict[str, FloatArray]
 
 
 def rows_of(bodies: list[Outlined], facing: str, pixel: float) -> list[Row]:
     """What the network sees and should tell of all bodies of one film."""
-    ups = upward([body.instance for body in bodies])
+    ups = upward([contour_of(body.instance) for body in bodies], 1.0)
     seen = []
     for body, up in zip(bodies, ups, strict=True):
         forward = np.array([-up[1], up[0]]) * (-1 if facing == "left" else 1)

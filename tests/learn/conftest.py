@@ -1,4 +1,4 @@
-"""A small pool of simulated films."""
+"""A small pool of simulated films, and a drawn data set."""
 
 from __future__ import annotations
 
@@ -19,3 +19,11 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings.write_text('{"framing": {"rows": 512, "ap_view": 0.0}, "implants": {"operated": 0.6}}')
     assert main([str(folder), "--settings", str(settings), "--first", "10", "--films", "4"]) == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve drawn films as COCO."""
+    from spinemorph.testing import write_dataset
+
+    return write_dataset(tmp_path_factory.mktemp("films"))

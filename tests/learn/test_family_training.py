@@ -11,21 +11,20 @@ import torch
 from torch import nn
 
 from spinemorph.cli import main
-from spinemorph.data.formats import FORMATS
-from spinemorph.errors import AnnotationError, SpinemorphError, UsageError, WeightsError
+from spinemorph.errors import SpinemorphError, UsageError, WeightsError
 from spinemorph.hookspecs import SegmenterPlugin
 from spinemorph.learn import trainer as trainer_module
 from spinemorph.learn.dataset import open_films
 from spinemorph.learn.family import Family, Found
-from spinemorph.learn.films import merged, prepare, varied
+from spinemorph.learn.films import merged
 from spinemorph.learn.inference import FamilySegmenter
 from spinemorph.learn.options import TrainOptions
 from spinemorph.learn.run import train_family
-from spinemorph.learn.settings import RunSettings, read_settings, settings_from
+from spinemorph.learn.settings import RunSettings, settings_from
 from spinemorph.learn.trainer import Training
 from spinemorph.learn.weights_file import load_weights, save_weights
 from spinemorph.plugins import Plugins, Registered
-from spinemorph.testing import draw_phantom, write_dataset
+from spinemorph.testing import draw_phantom
 
 
 class Tiny(Family):
@@ -74,11 +73,6 @@ width = 8
 """
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    return write_dataset(tmp_path_factory.mktemp("films"))
-
-
 @pytest.fixture
 def options(tmp_path):
     (tmp_path / "settings.toml").write_text(SETTINGS)
@@ -120,15 +114,6 @@ def test_weights_that_begin_like_a_pickle_are_read(tmp_path):
         begun.add(path.read_bytes()[:1])
         assert torch.equal(load_weights(path, "tiny").tensors["a"], torch.ones(2))
     assert b"\x80" in begun
-
-
-def test_settings_go_to_other_processes():
-    settings = settings_from(
-        {"backbone": "none", "rows": 64, "family": {"width": 3}}, "test", Tiny.options
-    )
-    copied = pickle.loads(pickle.dumps(settings))  # noqa: S301  our own
-    assert copied == settings
-    assert isinstance(copied.family, MappingProxyType)
 
 
 def test_what_validation_judges_is_what_is_found_merged():
@@ -231,12 +216,6 @@ def test_a_finished_fold_is_not_trained_again(dataset, options):
     assert first[0].weights.stat().st_mtime_ns == before
 
 
-def test_settings_come_back_from_their_file_as_they_are():
-    """Lists, too: a run is known again by them."""
-    settings = settings_from({"backbone": "none"}, "tiny", {"sizes": [8, 16], "width": 8})
-    assert json.loads(json.dumps(settings.to_dict())) == settings.to_dict()
-
-
 def test_another_run_in_the_same_folder_is_refused(dataset, options):
     films = open_films(dataset)
     train_family(Tiny, films, options)
@@ -284,26 +263,6 @@ def test_damaged_films_are_named_and_left_out(dataset, options, tmp_path, capsys
     (result,) = train_family(Tiny, films, replace(options, test=0, quiet=False))
     assert result.films in (8, 9)
     assert "left out: film_03.png" in capsys.readouterr().err
-
-
-def test_films_without_pictures_are_a_clear_fault(dataset, tmp_path):
-    (tmp_path / "coco.json").write_bytes(dataset.read_bytes())
-    with pytest.raises(AnnotationError, match="--images"):
-        open_films(tmp_path / "coco.json")
-
-
-@pytest.mark.parametrize("name", ["via", "labelme", "instance-masks", "label-masks"])
-def test_every_format_serves_as_a_data_set(name, dataset, tmp_path):
-    from spinemorph.data.collection import ReadOptions
-
-    form = FORMATS[name]
-    target = tmp_path / ("out" if form.is_folder else "out.json")
-    form.write([film.read()[1] for film in open_films(dataset).films], target)
-    found = open_films(target, name, ReadOptions(images=dataset.parent))
-    assert len(found) == 12
-    ready, problems = prepare(found.films[:2], settings_from({"backbone": "x"}, "s", {}))
-    assert not problems
-    assert all({1, 2} == set(film.labels.tolist()) for film in ready)
 
 
 def test_the_segmenter_answers_in_original_pixels(trained):
@@ -383,41 +342,6 @@ def test_cuda_where_there_is_none_is_an_error(trained):
 def test_a_changed_weights_file_has_another_hash(trained):
     loaded = load_weights(trained.weights, "tiny")
     assert loaded.sha256 == trained.sha256
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("rows = 96", "no backbone"),
-        ('backbone = "x"\nrow = 9', "unknown setting 'row'"),
-        ('backbone = "x"\nrows = "many"', "expected int"),
-        ('backbone = "x"\nrows = 3', "at least 32"),
-        ('backbone = "x"\noptimizer = "best"', "adamw, sgd"),
-        ('backbone = "x"\ncategories = ["bone"]', "unknown category"),
-        ('backbone = "x"\n[family]\ndepth = 3', r"unknown setting 'depth' in \[family\]"),
-        ("backbone = ", "not a TOML file"),
-    ],
-)
-def test_settings_that_are_wrong_are_one_line(text, words, tmp_path):
-    path = tmp_path / "s.toml"
-    path.write_text(text)
-    with pytest.raises(UsageError, match=words) as fault:
-        read_settings(path, {"width": 6})
-    assert "\n" not in str(fault.value)
-
-
-def test_variation_keeps_picture_and_masks_together(dataset):
-    settings = settings_from({"backbone": "x", "rows": 192, "columns": 128}, "s", {})
-    film = prepare(open_films(dataset).films[:1], settings)[0][0]
-    for seed in range(6):
-        sample = varied(film, 0.3, np.random.default_rng(seed))
-        sacrum = sample.masks[list(sample.labels).index(2)]
-        others = np.any(
-            [m for m, k in zip(sample.masks, sample.labels, strict=True) if k == 1], axis=0
-        )
-        image = sample.image
-        assert np.median(image[sacrum]) > np.median(image[others])
-    assert np.array_equal(varied(film, 0.0, np.random.default_rng(1)).masks, film.masks)
 
 
 @pytest.fixture
