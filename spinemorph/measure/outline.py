@@ -20,7 +20,8 @@ QUARTERS: Final = ((1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0))
 POINTS: Final = 160
 #: A support point is the mean of the outline within this part of half the extent from the farthest.
 _NEAR: Final = 0.02
-_ROUNDS: Final = 4
+#: Axes are turned so often at most, and until they are level to this angle in radians.
+_ROUNDS, _LEVEL = 4, 1e-6
 #: The Gaussian that smooths a contour, of 1.5 pixels, and how far it reaches.
 _WIDE: Final = 5
 _BELL: Final = np.exp(-0.5 * (np.arange(-_WIDE, _WIDE + 1) / 1.5) ** 2)
@@ -104,6 +105,8 @@ def own_axes(
         if not top_only:
             across = across + ends[2] - ends[3]
         angle = float(np.arctan2(across[1], across[0]))
+        if abs(angle) < _LEVEL:
+            break
         cos, sin = np.cos(angle), np.sin(angle)
         axes = np.array([[cos, sin], [-sin, cos]]) @ axes
     return axes

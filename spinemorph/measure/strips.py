@@ -216,26 +216,38 @@ def seen_on_film(
     network = loaded(FILE)
     kinds = np.eye(KINDS, dtype=np.float32)[[strip.kind for strip in strips]]
     away, spread = network.run({"strips": seen, "kinds": kinds})
-    found = list(shapes)
-    for strip, own, sd in zip(strips, np.clip(away, -FARTHEST, FARTHEST), spread, strict=True):
-        found[strip.body] = _moved(found[strip.body], strip, own, sd, aspect)
-    return tuple(found)
+    return _moved(shapes, strips, np.clip(away, -FARTHEST, FARTHEST), spread, aspect)
 
 
 def _moved(
-    shape: MaskShape, strip: Strip, away: FloatArray, spread: FloatArray, aspect: float
-) -> MaskShape:
-    """``away`` (5,) of the anterior and the posterior corner, forward and inward each, and of the middle
-    inward, with their standard deviations; in lengths of the endplate.
+    shapes: Sequence[MaskShape],
+    strips: Sequence[Strip],
+    away: FloatArray,
+    spread: FloatArray,
+    aspect: float,
+) -> tuple[MaskShape, ...]:
+    """``away`` (n, 5) of the anterior and the posterior corner, forward and inward each, and of the middle
+    inward, of every strip, with their standard deviations; in lengths of the endplate.
     """
-    back = np.stack([strip.forward, strip.inward], axis=1) * strip.length
-    back = back * np.array([[1.0], [1.0 / aspect]])
-    corners, covariance = shape.corners.copy(), shape.covariance.copy()
-    sunk, sunk_sd = shape.sunk.copy(), shape.sunk_sd.copy()
+    bodies = np.array([strip.body for strip in strips])
+    plates = np.array([strip.plate for strip in strips])
+    length = np.array([strip.length for strip in strips])
+    axes = np.stack([[strip.forward, strip.inward] for strip in strips]).transpose(0, 2, 1)
+    back = axes * length[:, None, None] / [[1.0], [aspect]]
+    corners = np.stack([shape.corners for shape in shapes])
+    covariance = np.stack([shape.covariance for shape in shapes])
     for end in (0, 1):
-        k, part = 2 * strip.plate + end, slice(2 * end, 2 * end + 2)
-        corners[k] += back @ away[part]
-        covariance[k] = back @ np.diag(spread[part] ** 2) @ back.T
-    sunk[strip.plate] += strip.length * away[4]
-    sunk_sd[strip.plate] = strip.length * spread[4]
-    return replace(shape, corners=corners, covariance=covariance, sunk=sunk, sunk_sd=sunk_sd)
+        part = slice(2 * end, 2 * end + 2)
+        corners[bodies, 2 * plates + end] += (back @ away[:, part, None])[..., 0]
+        root = back * spread[:, None, part]
+        covariance[bodies, 2 * plates + end] = root @ root.transpose(0, 2, 1)
+    sunk = np.stack([shape.sunk for shape in shapes])
+    sunk_sd = np.stack([shape.sunk_sd for shape in shapes])
+    sunk[bodies, plates] += length * away[:, 4]
+    sunk_sd[bodies, plates] = length * spread[:, 4]
+    return tuple(
+        replace(shape, corners=own, covariance=errors, sunk=deep, sunk_sd=deep_sd)
+        for shape, own, errors, deep, deep_sd in zip(
+            shapes, corners, covariance, sunk, sunk_sd, strict=True
+        )
+    )
