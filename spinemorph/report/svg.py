@@ -76,8 +76,11 @@ def text(
     bold: bool = False,
     fill: str = "currentColor",
     opacity: float | None = None,
+    length: float | None = None,
 ) -> str:
-    """One line of text on the base line ``y``; ``anchor`` start, middle or end."""
+    """One line of text on the base line ``y``; ``anchor`` start, middle or end. ``length``: it is squeezed or
+    stretched to this, whatever font a browser takes for ours.
+    """
     return element(
         "text",
         escaped(words),
@@ -89,6 +92,8 @@ def text(
         text_anchor=anchor,
         fill=fill,
         fill_opacity=opacity,
+        textLength=length,
+        lengthAdjust=None if length is None else "spacingAndGlyphs",
     )
 
 
@@ -188,7 +193,16 @@ class SvgPen:
             )
         )
         self.parts.append(
-            _text(text, x, y + 0.36 * size, size, anchor="middle", bold=True, fill=_hex(colour))
+            _text(
+                text,
+                x,
+                y + 0.36 * size,
+                size,
+                anchor="middle",
+                bold=True,
+                fill=_hex(colour),
+                length=self.text_width(text, size),
+            )
         )
 
     def text_width(self, text: str, size: float) -> float:

@@ -62,7 +62,8 @@ def films_picture(
         _scale_bar(pen, canvas.study, scale, each, height, words)
         inside += pen.parts
         size = 8.0 * min(1.0, each / svg.text_width(title, 8.0))
-        parts.append(svg.text(title, left, 8.5, size, bold=True))
+        length = svg.text_width(title, size)
+        parts.append(svg.text(title, left, 8.5, size, bold=True, length=length))
         parts.append(svg.element("svg", *inside, x=left, y=HEAD, width=each, height=height))
     alt = words("comparison.films_alt", films="; ".join(_said(comparison, f, words) for f in films))
     kinds = ("contour", "superior", "inferior", "cobb", "implant")
