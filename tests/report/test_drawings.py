@@ -169,3 +169,12 @@ def test_close_points_are_left_out_and_ends_are_kept():
     assert 8 < len(kept) / 2 < 30
     assert kept[:2].tolist() == [0.0, 0.0]
     assert kept[-2:].tolist() == [10.0, 0.0]
+
+
+def test_words_on_a_plate_are_no_wider_than_it_whatever_font_a_browser_has():
+    pen = svg.SvgPen()
+    wide = pen.text_width("50 mm, estimated", 8.0) + 6
+    pen.chip((40.0, 20.0), "50 mm, estimated", 8.0, (1.0, 1.0, 1.0), wide)
+    plate, words = (dict(re.findall(r'(\w+)="([^"]*)"', part)) for part in pen.parts)
+    assert float(words["textLength"]) == pytest.approx(float(plate["width"]) - 6, abs=0.01)
+    assert words["lengthAdjust"] == "spacingAndGlyphs"
