@@ -3,8 +3,9 @@
     python benchmarks/calibrate_strips.py FOLDER --run RUN [--minutes 60] [--threads 2] [--try]
 
 FOLDER is what benchmarks/strip_samples.py has made. One film of sixteen is left out: errors are printed of
-these, before (the mask alone) and after, and spreads are set by them. RUN keeps the state every few minutes;
-a run that was stopped goes on. ``--minutes 0`` writes what RUN holds, ``--try`` only prints.
+the whole bodies there, before (the mask alone) and after, and spreads are set by them. RUN keeps the state
+every few minutes; a run that was stopped goes on. ``--minutes 0`` writes what RUN holds, ``--try`` only
+prints.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import torch
 from small_network import write
 from strip_samples import PARTS_OF_ONE
 from torch import Tensor, nn
-from torch.nn.functional import silu
+from torch.nn.functional import affine_grid, grid_sample, silu
 
 from spinemorph.learn.networks import Residual, convolution, doubled
 from spinemorph.measure.strips import ACROSS, ALONG, COLUMNS, FILE, KINDS, ROWS
@@ -32,12 +33,18 @@ BATCH, RATE, WARM = 8, 2e-3, 200
 #: Of how many films one is left out, by its seed.
 HELD = 16
 OUTPUTS, POINTS = 5, 3
+#: Steps of a strip in a cell of the maps; where the mask puts both corners and the middle.
+STEP, REST = 4, ((0.5, 0.0), (-0.5, 0.0), (0.0, 0.0))
 #: There is one S1 to some seven bodies, and lordosis hangs on it.
 WORTH_OF_S1 = 3.0
 #: How much the points of the maps count, and their usual error in lengths of an endplate.
 MAPS, USUAL = 0.25, 0.012
 #: Share of films that are inverted, and spreads of contrast and of noise.
 INVERTED, CONTRAST, NOISE = 0.1, 0.2, 0.15
+#: Part of the strips whose frame is moved, and the spreads of shift (in lengths of the endplate), turn (in
+#: radians) and size; part of the features that are left out.
+JOLTED, SHIFT, TURN, SIZE = 0.5, 0.008, 0.01, 0.01
+SPARED = 0.1
 SAVE_S, AVERAGE = 150.0, 0.998
 
 
@@ -47,17 +54,18 @@ class StripReader(nn.Module):
     Input: strips (n, 4, ROWS, COLUMNS), kinds (n, 3) as 0 and 1, from above downward.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (16, 24, 40, 64), told: int = 96) -> None:
+    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96), told: int = 96) -> None:
         super().__init__()
         w2, w4, w8, w16 = widths
-        self.c2 = nn.Sequential(convolution(4, w2, 5, 2), Residual(w2, w2))
-        self.c4 = nn.Sequential(convolution(w2, w4, 3, 2), Residual(w4, w4))
+        self.c4 = nn.Sequential(
+            convolution(4, w2, 3, 2), convolution(w2, w4, 3, 2), Residual(w4, w4)
+        )
         self.c8 = nn.Sequential(convolution(w4, w8, 3, 2), Residual(w8, w8))
         self.c16 = nn.Sequential(convolution(w8, w16, 3, 2), Residual(w16, w16))
         self.u8, self.m8 = nn.Conv2d(w16, w8, 1), convolution(w8, w8)
         self.u4, self.m4 = nn.Conv2d(w8, w4, 1), convolution(w4, w4)
-        self.u2, self.m2 = nn.Conv2d(w4, w2, 1), convolution(w2, w2)
-        self.heat = nn.Conv2d(w2, KINDS * POINTS, 1)
+        self.heat = nn.Conv2d(w4, KINDS * POINTS, 1)
+        self.spared = nn.Dropout(SPARED)
         self.own = nn.Linear(w16 * (ROWS // 16) * (COLUMNS // 16) + KINDS + 3 * POINTS, told)
         self.mix = nn.ModuleList(nn.Conv1d(told, told, 5, padding=2) for _ in range(2))
         self.last = nn.ModuleList(nn.Linear(told, 2 * OUTPUTS) for _ in range(KINDS))
@@ -65,21 +73,19 @@ class StripReader(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         x, y = torch.linspace(-ALONG, ALONG, COLUMNS), torch.linspace(-ACROSS, ACROSS, ROWS)
-        self.register_buffer("gx", x.reshape(-1, 2).mean(1))
-        self.register_buffer("gy", y.reshape(-1, 2).mean(1))
-        self.register_buffer("ref", torch.tensor([[0.5, 0.0], [-0.5, 0.0], [0.0, 0.0]]))
+        self.register_buffer("gx", x.reshape(-1, STEP).mean(1))
+        self.register_buffer("gy", y.reshape(-1, STEP).mean(1))
+        self.register_buffer("ref", torch.tensor(REST))
         self.register_buffer("scale", torch.ones(OUTPUTS))
 
     def maps(self, strips: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Points (n, 3, 2) less where the mask puts them, their spread (n, 3), the coarsest features."""
-        c2 = self.c2(strips)
-        c4 = self.c4(c2)
+        c4 = self.c4(strips)
         c8 = self.c8(c4)
         c16 = self.c16(c8)
         p8 = self.m8(c8 + doubled(self.u8(c16)))
         p4 = self.m4(c4 + doubled(self.u4(p8)))
-        p2 = self.m2(c2 + doubled(self.u2(p4)))
-        heat = self.heat(p2).float().reshape(-1, KINDS, POINTS, ROWS // 2, COLUMNS // 2)
+        heat = self.heat(p4).float().reshape(-1, KINDS, POINTS, ROWS // STEP, COLUMNS // STEP)
         heat = (heat * kinds[:, :, None, None, None]).sum(1)
         shares = torch.softmax(heat.flatten(2), 2).reshape(heat.shape)
         in_x, in_y = shares.sum(2), shares.sum(3)
@@ -97,7 +103,7 @@ class StripReader(nn.Module):
         points, spread, coarse = self.maps(strips, kinds)
         depth = points[:, 2, 1] - (points[:, 0, 1] + points[:, 1, 1]) / 2
         seen = torch.cat([points[:, :2].flatten(1), depth[:, None]], 1)
-        known = [coarse.flatten(1), kinds, seen / 0.02, points[:, 2] / 0.02]
+        known = [self.spared(coarse.flatten(1)), kinds, seen / 0.02, points[:, 2] / 0.02]
         own = silu(self.own(torch.cat([*known, torch.log(spread[:, :2] + 1e-4) + 3], 1)))
         told = own[rows] * there[..., None]
         for mix in self.mix:
@@ -132,14 +138,18 @@ class Samples:
         files = sorted(path for path in folder.glob("*.npz") if ".part" not in path.name)
         if not files:
             raise SystemExit(f"{folder}: holds no samples; make them with strip_samples.py")
-        parts = []
+        parts = [_all_but_pictures(path) for path in files]
+        every = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        self.seen = torch.empty((len(every["kind"]), 4, ROWS, COLUMNS), dtype=torch.int8)
+        first = 0
         for path in files:
             with np.load(path, allow_pickle=False) as stored:
-                parts.append({name: stored[name] for name in stored.files})
-        every = {name: np.concatenate([part.pop(name) for part in parts]) for name in [*parts[0]]}
-        self.seen, self.away = torch.from_numpy(every["seen"]), every["away"]
+                own = torch.from_numpy(stored["seen"])
+            self.seen[first : first + len(own)] = own
+            first += len(own)
+        self.away = every["away"]
         self.points = torch.from_numpy(_points(every["away"], every["sunk"]).astype(np.float32))
-        self.length_mm, self.kind = every["length_mm"], every["kind"]
+        self.length_mm, self.kind, self.whole = every["length_mm"], every["kind"], every["whole"]
         self.kinds = torch.from_numpy(np.eye(KINDS, dtype=np.float32)[self.kind])
         both = every["film"] * 2 + every["again"]
         starts = np.flatnonzero(np.concatenate([[True], both[1:] != both[:-1]]))
@@ -160,9 +170,14 @@ class Samples:
         return rows, torch.from_numpy(place), torch.from_numpy(there.astype(np.float32))
 
 
+def _all_but_pictures(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files if name != "seen"}
+
+
 def _points(away: FloatArray, sunk: FloatArray) -> FloatArray:
     """True corners, less where the mask puts them, and middle (n, 3, 2) in the frame of the strip."""
-    anterior, posterior = away[:, :2] + [0.5, 0.0], away[:, 2:4] - [0.5, 0.0]
+    anterior, posterior = away[:, :2] + REST[0], away[:, 2:4] + REST[1]
     across = anterior - posterior
     normal = np.stack([-across[:, 1], across[:, 0]], axis=1)
     normal = normal / np.linalg.norm(normal, axis=1, keepdims=True)
@@ -180,6 +195,32 @@ def shaken(strips: Tensor, film: Tensor, films: int) -> Tensor:
     return strips.contiguous(memory_format=torch.channels_last)
 
 
+def jolted(strips: Tensor, true: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Some strips as they are seen from frames a little aside, with what is told of them (n, 5) and their
+    points (n, 3, 2) in that frame.
+    """
+    count = len(strips)
+    some = (torch.rand(count) < JOLTED).float()
+    shift, size = (
+        SHIFT * torch.randn(count, 2) * some[:, None],
+        1 + SIZE * torch.randn(count) * some,
+    )
+    turn = TURN * torch.randn(count) * some
+    cos, sin, over = torch.cos(turn), torch.sin(turn), ACROSS / ALONG
+    x = torch.stack([size * cos, -size * sin * over, shift[:, 0] / ALONG], 1)
+    y = torch.stack([size * sin / over, size * cos, shift[:, 1] / ACROSS], 1)
+    moved = strips.clone()
+    which = torch.nonzero(some).squeeze(1)
+    grid = affine_grid(torch.stack([x, y], 1)[which], [len(which), *strips.shape[1:]], True)
+    moved[which] = grid_sample(strips[which], grid, padding_mode="border", align_corners=True)
+    rest = torch.tensor(REST)
+    apart = (at + rest - shift[:, None]) / size[:, None, None]
+    turned = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
+    points = apart @ turned - rest
+    corners = torch.where(torch.isfinite(true[:, :4]), points[:, :2].flatten(1), true[:, :4])
+    return moved, torch.cat([corners, true[:, 4:] / size[:, None]], 1), points
+
+
 def batches(films: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
     while True:
         mixed = rng.permutation(films)
@@ -189,11 +230,16 @@ def batches(films: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]
 def loss_of(reader: StripReader, samples: Samples, chosen: np.ndarray, scale: Tensor) -> Tensor:
     rows, place, there = samples.batch(chosen)
     film = torch.repeat_interleave(torch.arange(len(chosen)), there.sum(1).long())
-    strips = shaken(samples.seen[rows].float() / PARTS_OF_ONE, film, len(chosen))
+    strips, true, at = jolted(
+        samples.seen[rows].float() / PARTS_OF_ONE,
+        torch.from_numpy(samples.away[rows]),
+        samples.points[rows],
+    )
+    strips = shaken(strips, film, len(chosen))
     kinds = samples.kinds[rows]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         told, spread, points = reader.together(strips, kinds, place, there)
-    true, at = torch.from_numpy(samples.away[rows]) / scale, samples.points[rows]
+    true = true / scale
     worth = 1 + (WORTH_OF_S1 - 1) * kinds[:, 2:]
     known = torch.isfinite(true) * worth
     off = (torch.nan_to_num(true) - told.float()).abs()
@@ -329,6 +375,8 @@ def main() -> int:
         ("all, redrawn masks included", np.ones(len(samples.films), bool)),
     ):
         rows, told, spread = told_of(reader, samples, np.flatnonzero(samples.held & which))
+        whole = samples.whole[rows]
+        rows, told, spread = rows[whole], told[whole], spread[whole]
         report(name, samples, rows, told)
     if not options.only_try:
         note = f"benchmarks/calibrate_strips.py, {len(samples.films)} films"

@@ -3,10 +3,10 @@
     python -m spinemorph.learn.pool POOL --anatomy DIR --first 15000000 --films 250 --settings FILE   (often)
     python benchmarks/strip_samples.py POOL FOLDER [--workers 2]
 
-The bodies of every film that are whole on it are outlined by their true masks; those of every third film are
-there again as others might outline them: coarser, larger or smaller, by few straight lines, or by a
-quadrilateral through the corners. In some films bodies are missing, as a model may miss them. One file for
-250 films; those that are there already are kept.
+The bodies of every film that lie on it, wholly or mostly, are outlined by their true masks; those of every
+third film are there again as others might outline them: coarser, larger or smaller, by few straight lines,
+or by a quadrilateral through the corners. In some films bodies are missing, as a model may miss them. One
+file for 250 films; those that are there already are kept.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from spinemorph.measure.strips import Strip, pictures, strips_along
 from spinemorph.types import Box, FloatArray, Instance
 
 TOGETHER, REDRAWN = 250, 3
+#: A body is looked at if this part of it lies inside the exposed film, and is whole if that part does.
+SHOWN, WHOLE = 0.7, 0.98
 #: Part of the films in which a body is missing, or only some neighbours were found.
 GAPS, PARTS = 0.08, 0.06
 #: Pixels around a mask in which another outline of it may lie.
@@ -85,17 +87,17 @@ def instance_of(
     return Instance(category, 1.0, mask[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1], box)
 
 
-def thinned(whole: list[int], rng: np.random.Generator) -> list[int]:
+def thinned(shown: list[int], rng: np.random.Generator) -> list[int]:
     """In some films one body less, or only a few neighbours."""
     chance = rng.random()
-    if len(whole) > 2 and chance < GAPS:
-        gone = int(rng.integers(len(whole)))
-        return whole[:gone] + whole[gone + 1 :]
-    if len(whole) > 2 and chance < GAPS + PARTS:
-        size = int(rng.integers(1, len(whole) + 1))
-        first = int(rng.integers(len(whole) - size + 1))
-        return whole[first : first + size]
-    return whole
+    if len(shown) > 2 and chance < GAPS:
+        gone = int(rng.integers(len(shown)))
+        return shown[:gone] + shown[gone + 1 :]
+    if len(shown) > 2 and chance < GAPS + PARTS:
+        size = int(rng.integers(1, len(shown) + 1))
+        first = int(rng.integers(len(shown) - size + 1))
+        return shown[first : first + size]
+    return shown
 
 
 def targets(strip: Strip, sunk: float, corners: FloatArray, middle: FloatArray) -> FloatArray:
@@ -112,15 +114,15 @@ def targets(strip: Strip, sunk: float, corners: FloatArray, middle: FloatArray) 
 
 
 def samples(path: Path, again: bool) -> dict[str, NDArray[np.generic]] | None:
-    """All strips of a film, or of it ``again`` with other outlines; None where it shows no whole body."""
+    """All strips of a film, or of it ``again`` with other outlines; None where it shows no body."""
     film, rng = load(path), np.random.default_rng([int(path.stem), again])
-    whole = [
+    shown = [
         i
         for i in range(len(film.levels))
-        if film.lateral and film.visible[i] > 0.98 and not film.replaced[i]
+        if film.lateral and film.visible[i] > SHOWN and not film.replaced[i]
     ]
     way = int(rng.integers(WAYS)) if again else None
-    chosen = thinned(whole, rng)
+    chosen = thinned(shown, rng)
     bodies = [instance_of(film, i, way, rng) for i in chosen]
     known = [body for body in bodies if body is not None]
     if not known or len(known) < len(bodies):
@@ -152,6 +154,7 @@ def samples(path: Path, again: bool) -> dict[str, NDArray[np.generic]] | None:
         "sunk": (sunk / lengths).astype(np.float32),
         "length_mm": (lengths * film.pixel_mm).astype(np.float32),
         "kind": np.array([strip.kind for strip in strips], np.int8),
+        "whole": np.array([film.visible[chosen[strip.body]] > WHOLE for strip in strips]),
         "film": np.full(len(strips), int(path.stem)),
         "again": np.full(len(strips), again),
     }

@@ -110,10 +110,11 @@ def _landmarks(
     if _touches_edge(instance, radiograph):
         flags.append("cut_by_edge")
     drawn = draw(corners, covariance, generator)
-    sunk, sunk_sd = _sunk(instance, corners, contour.mean(axis=0), shape, aspect)
+    centre = contour.mean(axis=0)
+    sunk, sunk_sd = _sunk(instance, corners, centre, shape, aspect)
     half = generator.standard_normal((DRAWS // 2, 2)) * sunk_sd
     depths = sunk + np.concatenate([np.zeros((1, 2)), half, -half])
-    middles = _middles(drawn, depths, contour.mean(axis=0), aspect)
+    middles = _middles(drawn, depths, centre, aspect)
     return BodyLandmarks(
         body.level,
         instance.category,
@@ -223,8 +224,8 @@ def _middles(
     for k in (0, 1):
         a, b = ends[:, 2 * k], ends[:, 2 * k + 1]
         middle, along = (a + b) / 2, a - b
-        length = np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
-        inward = np.stack([-along[:, 1], along[:, 0]], axis=1) / length
+        length = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)
+        inward = np.stack([-along[:, 1], along[:, 0]], axis=1) / length[:, None]
         side = np.sign(inward[0] @ (centre * square - middle[0]))
         plates.append((middle + side * inward * depths[:, k, None]) / square)
     return np.stack(plates, axis=1)

@@ -38,9 +38,8 @@ def contour(mask: NDArray[Any]) -> FloatArray:
     The chain of border pixels is smoothed by a Gaussian of 1.5 pixels and moved outward by half a pixel
     along its larger component: border pixels of a straight edge lie that far inside on average.
     """
-    chains, _ = cv2.findContours(
-        np.pad(mask.astype(np.uint8), 1), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
+    framed = _framed(mask.astype(np.uint8), 1)
+    chains, _ = cv2.findContours(framed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     points = max(chains, key=len).reshape(-1, 2).astype(np.float64) - 1
     if len(points) < 16:
         return points
@@ -54,6 +53,12 @@ def contour(mask: NDArray[Any]) -> FloatArray:
     outward = tangent[:, ::-1] * [1.0, -1.0] / np.maximum(length, 1e-9)
     half = 0.5 if area > 0 else -0.5
     return np.asarray(smooth + half * outward * np.abs(outward).max(axis=1, keepdims=True))
+
+
+def _framed(mask: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
+    """With a frame of 0, ``edge`` pixels wide."""
+    framed = cv2.copyMakeBorder(mask, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=0)
+    return np.asarray(framed, np.uint8)
 
 
 def outlines(instance: Instance, aspect: float) -> tuple[FloatArray, FloatArray]:
@@ -75,10 +80,8 @@ def outlines(instance: Instance, aspect: float) -> tuple[FloatArray, FloatArray]
             mask = np.ones_like(mask)
     size = 2 * max(round(OPENING * height * shrink), 1) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    padded = np.pad(mask, size + 1)
-    opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, kernel)[
-        size + 1 : -size - 1, size + 1 : -size - 1
-    ]
+    edge = size + 1
+    opened = cv2.morphologyEx(_framed(mask, edge), cv2.MORPH_OPEN, kernel)[edge:-edge, edge:-edge]
     origin = np.array([instance.box.left, instance.box.top * aspect])
     corner = np.array([0.5, 0.5 * aspect])  # pixel centres are whole numbers, their edges are not
     whole, smooth = (
