@@ -217,8 +217,7 @@ def jolted(strips: Tensor, true: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Te
     apart = (at + rest - shift[:, None]) / size[:, None, None]
     turned = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
     points = apart @ turned - rest
-    corners = torch.where(torch.isfinite(true[:, :4]), points[:, :2].flatten(1), true[:, :4])
-    return moved, torch.cat([corners, true[:, 4:] / size[:, None]], 1), points
+    return moved, torch.cat([points[:, :2].flatten(1), true[:, 4:] / size[:, None]], 1), points
 
 
 def batches(films: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -132,7 +132,7 @@ class _Window:
         shape = [(part.stop - part.start) // self.factor for part in self.slices]
         pair = np.zeros((2, *shape), np.uint8)
         for i, instance in enumerate(instances):
-            self._add(pair[i % 2], instance, first)
+            self._lay(pair[i % 2], instance, first)
         affines = self._reduced(first)
         cut = [
             (_cut(pair[strip.body % 2], affine), _cut(pair[1 - strip.body % 2], affine))
@@ -141,7 +141,10 @@ class _Window:
         own, beside = np.array(cut, np.float32).transpose(1, 0, 2, 3) / np.float32(255)
         return own, beside
 
-    def _add(self, picture: NDArray[np.uint8], instance: Instance, first: int) -> None:
+    def _lay(self, picture: NDArray[np.uint8], instance: Instance, first: int) -> None:
+        """A mask on the picture of the part, of which row and column ``first`` and every ``factor``-th from
+        there are kept; what lies beyond is left out.
+        """
         box, at, shown = instance.box, [], []
         sides = zip((box.top, box.left), self.slices, instance.mask.shape, strict=True)
         for (start, part, size), room in zip(sides, picture.shape, strict=True):
@@ -154,6 +157,7 @@ class _Window:
             picture[tuple(at)] |= instance.mask[tuple(shown)] * np.uint8(255)
 
     def _reduced(self, first: float) -> FloatArray:
+        """Affines to the reduced part, whose pixel 0 lies at ``first`` of the part as it is."""
         return (self.affines - [0.0, 0.0, first]) / self.factor
 
 
