@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import cv2
 import numpy as np
 
 from spinemorph.chain import Nodes
@@ -46,7 +47,7 @@ def body_of(instance: Instance, aspect: float) -> Body:
     """Geometry from the corners, or from the mask alone (an upright body of usual shape)."""
     square = np.array([1.0, aspect])
     centre = centre_of(instance) * square
-    height = float(np.sqrt(instance.mask.sum() * aspect / DEPTH_OVER_HEIGHT))
+    height = float(np.sqrt(np.count_nonzero(instance.mask) * aspect / DEPTH_OVER_HEIGHT))
     up = np.array([0.0, -1.0])
     if instance.corners is not None and np.isfinite(instance.corners).all():
         corners = instance.corners * square
@@ -59,8 +60,9 @@ def body_of(instance: Instance, aspect: float) -> Body:
 
 def centre_of(instance: Instance) -> FloatArray:
     """Centre x, y of the mask in pixels of the film."""
-    rows, columns = np.nonzero(instance.mask)
-    return np.array([columns.mean() + instance.box.left, rows.mean() + instance.box.top])
+    moments = cv2.moments(instance.mask.astype(np.uint8))
+    middle = np.array([moments["m10"], moments["m01"]]) / moments["m00"]
+    return np.asarray(middle + [instance.box.left, instance.box.top])
 
 
 def nodes_of(bodies: Sequence[Body]) -> Nodes:
@@ -94,7 +96,7 @@ def same_body(a: Body, b: Body) -> bool:
     """Whether two outlines show one body: centres close, or one mostly inside the other."""
     if float(np.linalg.norm(a.centre - b.centre)) < 0.4 * min(a.height, b.height):
         return True
-    smaller = min(int(a.instance.mask.sum()), int(b.instance.mask.sum()))
+    smaller = min(int(np.count_nonzero(item.instance.mask)) for item in (a, b))
     return shared_pixels(a.instance, b.instance) > SAME_BODY * smaller
 
 
@@ -110,4 +112,4 @@ def shared_pixels(a: Instance, b: Instance) -> int:
         ]
         for item in (a, b)
     ]
-    return int((parts[0] & parts[1]).sum())
+    return int(np.count_nonzero(parts[0] & parts[1]))

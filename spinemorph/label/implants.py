@@ -45,9 +45,9 @@ def _touched(
     """
     places = np.array([LEVELS_UPWARD.index(name) for name in names], dtype=float)
     centres = np.array([body.centre for body in bodies])
-    rows, columns = np.nonzero(instance.mask)
-    points = np.stack([columns + instance.box.left, (rows + instance.box.top) * aspect], axis=1)
     if instance.category in ("rod", "plate"):
+        rows, columns = np.nonzero(instance.mask)
+        points = np.stack([columns + instance.box.left, (rows + instance.box.top) * aspect], axis=1)
         along = _place(points, centres, places)
         inside = (places >= along.min() - _BEYOND) & (places <= along.max() + _BEYOND)
         return tuple(names[i] for i in np.nonzero(inside)[0][::-1])

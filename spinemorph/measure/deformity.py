@@ -224,6 +224,7 @@ def _hidden(spine: LabeledSpine | None) -> set[str]:
                         top - other.top : bottom - other.top, left - other.left : right - other.left
                     ]
                 )
-        if body.level is not None and (covered & own.mask).sum() > HIDDEN * own.mask.sum():
+        hidden = np.count_nonzero(covered & own.mask)
+        if body.level is not None and hidden > HIDDEN * np.count_nonzero(own.mask):
             found.add(body.level)
     return found

@@ -142,10 +142,10 @@ def _cage(marks: Landmarks, implant: LabeledImplant) -> list[Measurement]:
 
 
 def _outline(points: FloatArray) -> FloatArray:
-    """Farthest points of the mask in 72 directions: what bounds every extent of a cage, (72, 2)."""
+    """Farthest points of the mask in 72 directions: what bounds every extent of a cage, (k, 2)."""
     angles = np.radians(np.arange(0, 360, 5))
     reach = points @ np.stack([np.cos(angles), np.sin(angles)])
-    return np.asarray(points[np.argmax(reach, axis=0)])
+    return np.asarray(points[np.unique(np.argmax(reach, axis=0))])
 
 
 def _past(
