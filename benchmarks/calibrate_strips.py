@@ -1,11 +1,11 @@
 """Fit the network that reads corners and middles of endplates from masks and film: measure/strips.onnx.
 
-    python benchmarks/calibrate_strips.py FOLDER --run RUN [--minutes 60] [--threads 2] [--try]
+    python benchmarks/calibrate_strips.py FOLDER --run RUN [--minutes 60] [--threads 2] [--from FILE] [--try]
 
 FOLDER is what benchmarks/strip_samples.py has made. One film of sixteen is left out: errors are printed of
 the whole bodies there, before (the mask alone) and after, and spreads are set by them. RUN keeps the state
-every few minutes; a run that was stopped goes on. ``--minutes 0`` writes what RUN holds, ``--try`` only
-prints.
+every few minutes; a run that was stopped goes on. ``--from`` starts with the network in FILE, which these
+films then teach further. ``--minutes 0`` writes what RUN holds, ``--try`` only prints.
 """
 
 from __future__ import annotations
@@ -19,114 +19,32 @@ from time import perf_counter
 import numpy as np
 import torch
 from small_network import write
+from strip_reader import REST, OfOneFilm, StripReader, learns_further, taken_up
 from strip_samples import PARTS_OF_ONE
 from torch import Tensor, nn
-from torch.nn.functional import affine_grid, grid_sample, silu
+from torch.nn.functional import affine_grid, grid_sample
 
-from spinemorph.learn.networks import Residual, convolution, doubled
 from spinemorph.measure.strips import ACROSS, ALONG, COLUMNS, FILE, KINDS, ROWS
 from spinemorph.types import FloatArray
 
 OUT = Path(__file__).parent.parent / "spinemorph" / "measure" / FILE
-#: Films of a step, the highest rate of learning, and steps until it is reached.
-BATCH, RATE, WARM = 8, 2e-3, 200
+#: Films of a step, the highest rate of learning from nothing and of learning further, steps until then.
+BATCH, RATE, FURTHER, WARM = 8, 2e-3, 6e-4, 200
 #: Of how many films one is left out, by its seed.
 HELD = 16
-OUTPUTS, POINTS = 5, 3
-#: Steps of a strip in a cell of the maps; where the mask puts both corners and the middle.
-STEP, REST = 4, ((0.5, 0.0), (-0.5, 0.0), (0.0, 0.0))
 #: There is one S1 to some seven bodies, and lordosis hangs on it.
 WORTH_OF_S1 = 3.0
 #: How much the points of the maps count, and their usual error in lengths of an endplate.
 MAPS, USUAL = 0.25, 0.012
+#: How much the tilt of an endplate counts, and its usual error in radians: lordosis is made of it, and
+#: corners that err alike do not tilt it.
+TILTS, USUAL_TILT = 0.5, 0.006
 #: Share of films that are inverted, and spreads of contrast and of noise.
 INVERTED, CONTRAST, NOISE = 0.1, 0.2, 0.15
 #: Part of the strips whose frame is moved, and the spreads of shift (in lengths of the endplate), turn (in
-#: radians) and size; part of the features that are left out.
+#: radians) and size.
 JOLTED, SHIFT, TURN, SIZE = 0.5, 0.008, 0.01, 0.01
-SPARED = 0.1
 SAVE_S, AVERAGE = 150.0, 0.998
-
-
-class StripReader(nn.Module):
-    """Maps of both corners and the middle of each strip, then what the strips of a film tell together.
-
-    Input: strips (n, 4, ROWS, COLUMNS), kinds (n, 3) as 0 and 1, from above downward.
-    """
-
-    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96), told: int = 96) -> None:
-        super().__init__()
-        w2, w4, w8, w16 = widths
-        self.c4 = nn.Sequential(
-            convolution(4, w2, 3, 2), convolution(w2, w4, 3, 2), Residual(w4, w4)
-        )
-        self.c8 = nn.Sequential(convolution(w4, w8, 3, 2), Residual(w8, w8))
-        self.c16 = nn.Sequential(convolution(w8, w16, 3, 2), Residual(w16, w16))
-        self.u8, self.m8 = nn.Conv2d(w16, w8, 1), convolution(w8, w8)
-        self.u4, self.m4 = nn.Conv2d(w8, w4, 1), convolution(w4, w4)
-        self.heat = nn.Conv2d(w4, KINDS * POINTS, 1)
-        self.spared = nn.Dropout(SPARED)
-        self.own = nn.Linear(w16 * (ROWS // 16) * (COLUMNS // 16) + KINDS + 3 * POINTS, told)
-        self.mix = nn.ModuleList(nn.Conv1d(told, told, 5, padding=2) for _ in range(2))
-        self.last = nn.ModuleList(nn.Linear(told, 2 * OUTPUTS) for _ in range(KINDS))
-        for layer in self.last:
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        x, y = torch.linspace(-ALONG, ALONG, COLUMNS), torch.linspace(-ACROSS, ACROSS, ROWS)
-        self.register_buffer("gx", x.reshape(-1, STEP).mean(1))
-        self.register_buffer("gy", y.reshape(-1, STEP).mean(1))
-        self.register_buffer("ref", torch.tensor(REST))
-        self.register_buffer("scale", torch.ones(OUTPUTS))
-
-    def maps(self, strips: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Points (n, 3, 2) less where the mask puts them, their spread (n, 3), the coarsest features."""
-        c4 = self.c4(strips)
-        c8 = self.c8(c4)
-        c16 = self.c16(c8)
-        p8 = self.m8(c8 + doubled(self.u8(c16)))
-        p4 = self.m4(c4 + doubled(self.u4(p8)))
-        heat = self.heat(p4).float().reshape(-1, KINDS, POINTS, ROWS // STEP, COLUMNS // STEP)
-        heat = (heat * kinds[:, :, None, None, None]).sum(1)
-        shares = torch.softmax(heat.flatten(2), 2).reshape(heat.shape)
-        in_x, in_y = shares.sum(2), shares.sum(3)
-        x, y = in_x @ self.gx, in_y @ self.gy
-        spread = in_x @ self.gx**2 - x**2 + in_y @ self.gy**2 - y**2
-        points = torch.stack([x, y], 2) - self.ref
-        return points, torch.sqrt(spread.clamp(min=1e-8)), c16.float()
-
-    def together(
-        self, strips: Tensor, kinds: Tensor, rows: Tensor, there: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Means and logarithms of spreads (n, 5) in units of ``scale``, and the points of the maps, of
-        several films: ``rows`` (films, longest) of each film's strips, ``there`` 1 where it has one.
-        """
-        points, spread, coarse = self.maps(strips, kinds)
-        depth = points[:, 2, 1] - (points[:, 0, 1] + points[:, 1, 1]) / 2
-        seen = torch.cat([points[:, :2].flatten(1), depth[:, None]], 1)
-        known = [self.spared(coarse.flatten(1)), kinds, seen / 0.02, points[:, 2] / 0.02]
-        own = silu(self.own(torch.cat([*known, torch.log(spread[:, :2] + 1e-4) + 3], 1)))
-        told = own[rows] * there[..., None]
-        for mix in self.mix:
-            told = (told + silu(mix(told.transpose(1, 2)).transpose(1, 2))) * there[..., None]
-        told = told[there > 0]
-        each = torch.stack([layer(told) for layer in self.last], 1)
-        found = (each * kinds[:, :, None]).sum(1)
-        return found[:, :OUTPUTS], found[:, OUTPUTS:].clamp(-4, 4), points
-
-
-class OfOneFilm(nn.Module):
-    """As it is used: away (n, 5) and its standard deviations, in lengths of the endplate."""
-
-    def __init__(self, reader: StripReader, wider: FloatArray) -> None:
-        super().__init__()
-        self.reader = reader
-        self.register_buffer("wider", torch.tensor(wider, dtype=torch.float32))
-
-    def forward(self, strips: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
-        count = torch.arange(strips.shape[0])[None]
-        away, spread, _ = self.reader.together(strips, kinds, count, torch.ones_like(count).float())
-        scale = self.reader.scale
-        return away * scale, torch.exp(spread) * scale * (kinds @ self.wider)
 
 
 class Samples:
@@ -238,23 +156,27 @@ def loss_of(reader: StripReader, samples: Samples, chosen: np.ndarray, scale: Te
     kinds = samples.kinds[rows]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         told, spread, points = reader.together(strips, kinds, place, there)
-    true = true / scale
     worth = 1 + (WORTH_OF_S1 - 1) * kinds[:, 2:]
     known = torch.isfinite(true) * worth
-    off = (torch.nan_to_num(true) - told.float()).abs()
-    likely = ((off * torch.exp(-spread.float()) + spread.float()) * known).sum() / known.sum()
+    apart = torch.nan_to_num(true) / scale - told
+    likely = ((apart.abs() * torch.exp(-spread) + spread) * known).sum()
+    tilted = (apart[:, 1] * scale[1] - apart[:, 3] * scale[3]).abs() / USUAL_TILT * known[:, 1]
     shown = torch.isfinite(at).all(2) * worth
-    apart = ((points - torch.nan_to_num(at)).abs().sum(2) / USUAL * shown).sum() / shown.sum()
-    return likely + MAPS * apart
+    beside = ((points - torch.nan_to_num(at)).abs().sum(2) / USUAL * shown).sum() / shown.sum()
+    return likely / known.sum() + TILTS * tilted.sum() / known[:, 1].sum() + MAPS * beside
 
 
-def fit(samples: Samples, run: Path, minutes: float) -> StripReader:
-    """Fitted for so many minutes, those of a run that is taken up included; its averaged weights."""
+def fit(samples: Samples, run: Path, minutes: float, written: Path | None = None) -> StripReader:
+    """Fitted for so many minutes, those of a run that is taken up included, from nothing or from a network
+    that was ``written``; its averaged weights.
+    """
     torch.manual_seed(0)
     reader, rng = StripReader().to(memory_format=torch.channels_last), np.random.default_rng(0)  # type: ignore[call-overload]
-    scale = torch.tensor(samples.scale, dtype=torch.float32)
-    reader.scale.copy_(scale)
-    optimizer = torch.optim.AdamW(reader.parameters(), RATE, weight_decay=0.02)
+    reader.scale.copy_(torch.tensor(samples.scale, dtype=torch.float32))
+    if written is not None:
+        taken_up(reader, written)
+    scale, highest = reader.scale.clone(), RATE if written is None else FURTHER
+    optimizer = torch.optim.AdamW(reader.parameters(), highest, weight_decay=0.02)
     average = {name: value.detach().clone() for name, value in reader.state_dict().items()}
     step, spent = 0, 0.0
     if (run / "state.pt").is_file():
@@ -262,12 +184,12 @@ def fit(samples: Samples, run: Path, minutes: float) -> StripReader:
         reader.load_state_dict(state["reader"])
         optimizer.load_state_dict(state["optimizer"])
         average, step, spent = state["average"], state["step"], state["spent"]
-    reader.train()
+    reader = reader.train() if written is None else learns_further(reader)
     started, saved, total = perf_counter() - spent, perf_counter(), 0.0
     steps = batches(np.flatnonzero(~samples.held), rng)
     while (spent := perf_counter() - started) < 60 * minutes:
         chosen = next(steps)
-        rate = RATE * min((step + 1) / WARM, 1.0)
+        rate = highest * min((step + 1) / WARM, 1.0)
         for group in optimizer.param_groups:
             done = 0.5 * (1 + math.cos(math.pi * spent / (60 * minutes)))
             group["lr"] = rate * (0.01 + 0.99 * done)
@@ -362,13 +284,14 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--from", dest="written", type=Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--try", dest="only_try", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     samples = Samples(options.folder)
     print(f"{len(samples.films)} films, {len(samples.kind)} strips", flush=True)
-    reader = fit(samples, options.run, options.minutes)
+    reader = fit(samples, options.run, options.minutes, options.written)
     for name, which in (
         ("true masks, settings of the tests", samples.plain),
         ("all, redrawn masks included", np.ones(len(samples.films), bool)),

@@ -13,6 +13,8 @@ from spinemorph.types import FloatArray, frozen_array
 PITCH_OVER_HEIGHT = 1.32
 #: A step longer than this many pitches passes over a body.
 GAP = 1.55
+#: So many bodies beside a column are another column.
+ANOTHER = 3
 _FORBIDDEN = 1e6
 
 
@@ -96,3 +98,16 @@ def pitches(nodes: Nodes) -> FloatArray:
     mean = (nodes.heights[:, None] + nodes.heights[None, :]) / 2
     size = np.where(nodes.sacrum[:, None], 0.95 * nodes.heights[None, :], mean)
     return np.maximum(PITCH_OVER_HEIGHT * size, 1e-9)
+
+
+def another_beside(column: FloatArray, others: FloatArray) -> bool:
+    """Whether a second column stands beside a column: both given by the centres (n, 2) of their bodies, those
+    of the column in its order. Beside it is what lies between its ends and farther than its usual step away.
+    """
+    if len(column) < ANOTHER or len(others) < ANOTHER:
+        return False
+    way = column[-1] - column[0]
+    along = (others - column[0]) @ way / max(float(way @ way), 1e-9)
+    step = float(np.median(np.linalg.norm(np.diff(column, axis=0), axis=1)))
+    away = np.linalg.norm(others[:, None] - column[None], axis=2).min(axis=1)
+    return int(((along >= 0) & (along <= 1) & (away > step)).sum()) >= ANOTHER

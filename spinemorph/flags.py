@@ -21,6 +21,7 @@ FLAGS: Final[dict[str, str]] = {
     "view_unchecked": "This model does not tell whether the film is a lateral lumbar one.",
     "facing_disagrees": "The side the patient faces on the film disagrees with the header.",
     "facing_unknown": "The side the patient faces could not be determined.",
+    "second_column": "There is a second spine on this picture: only the one that is drawn was measured. Make each film a file of its own.",
     "polarity_inverted": "The film was shown with dark bone and has been inverted.",
     # numbering
     "no_sacrum": "The sacrum is not in the picture or was not found: bodies are not numbered.",

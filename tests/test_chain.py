@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinemorph.chain import PITCH_OVER_HEIGHT, Nodes, best_path, misfit, pitches
+from spinemorph.chain import PITCH_OVER_HEIGHT, Nodes, another_beside, best_path, misfit, pitches
 
 
 def straight(n, *, height=40.0, sacrum=True, scores=None):
@@ -57,6 +57,15 @@ def test_a_sacrum_is_only_the_lower_end():
     path, _ = best_path(top)
     assert 4 not in path or path == [4]
     assert best_path(top, sacrum=4)[0] == [4]
+
+
+def test_only_what_stands_beside_a_column_is_another():
+    column = straight(6).centres
+    assert another_beside(column, column[1:4] + [120, 0])
+    assert not another_beside(column, column[1:3] + [120, 0])  # too few
+    assert not another_beside(column, column[1:4] + [20, 10])  # its own bodies once more
+    assert not another_beside(column, column + [0, -400])  # bodies above it
+    assert not another_beside(column[:2], column[1:4] + [120, 0])
 
 
 def test_weak_candidates_far_off_are_left_out():

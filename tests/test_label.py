@@ -130,6 +130,18 @@ def test_of_two_sacra_the_one_with_the_column_counts(label, column, quads, insta
     assert spine.at("S1").instance is not beside
 
 
+@pytest.mark.parametrize("scores", [0.9, 0.3])
+def test_a_second_column_beside_the_first_is_said(label, column, quads, instance_of, scores):
+    """As when two exposures are on one picture; weak outlines are no column."""
+    second = [
+        instance_of(quads[level] + [-220, 0], "lumbar", scores) for level in ("L2", "L3", "L4")
+    ]
+    spine = label(column(extra=second))
+    assert levels(spine) == WHOLE
+    assert ("second_column" in spine.flags) == (scores > 0.5)
+    assert "second_column" not in label(column(extra=second[:2])).flags
+
+
 def test_a_second_outline_of_the_same_body_is_removed(label, column, quads, instance_of):
     double = instance_of(quads["L4"] + 6, "lumbar", 0.7)
     inside = instance_of(quads["L2"].mean(0) + 0.7 * (quads["L2"] - quads["L2"].mean(0)))

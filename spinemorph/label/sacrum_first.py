@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from spinemorph.chain import another_beside
 from spinemorph.label.bodies import ACCEPTED, Body, body_of, centre_of, distinct
 from spinemorph.label.column import Column, facing_of, find_column
 from spinemorph.label.evidence import (
@@ -65,12 +66,13 @@ class SacrumFirstLabeler:
         if removed:
             flags.append("extra_body_removed")
         flags += _column_flags(column, len(sacra))
+        inside = {id(body) for body in column.path}
+        others = [body for body in bodies if id(body) not in inside]
+        if _another(column, others):
+            flags.append("second_column")
         numbering = Numbering(0.0)
         if column.numbered:
-            inside = {id(body) for body in column.path}
-            numbering, doubts = _numbering(
-                column, levels, [body for body in bodies if id(body) not in inside]
-            )
+            numbering, doubts = _numbering(column, levels, others)
             flags += doubts
         facing = segmentation.facing or facing_of(column.path)
         if facing is None:
@@ -97,6 +99,14 @@ def _column_flags(column: Column, sacra: int) -> list[str]:
     if any(body.weak for body in column.path):
         flags.append("gap_refilled")
     return flags
+
+
+def _another(column: Column, others: Sequence[Body]) -> bool:
+    centres, beside = (
+        np.array([body.centre for body in bodies]).reshape(-1, 2)
+        for bodies in (column.path, [body for body in others if not body.weak])
+    )
+    return another_beside(centres, beside)
 
 
 def _numbering(

@@ -71,6 +71,14 @@ def test_the_example_film_is_found_as_a_whole(example, found):
     assert np.isnan(bodies["S1"].corners[2:]).all()
 
 
+def test_two_films_on_one_picture_are_said_to_be_two(example, found, segmenter):
+    assert "second_column" not in found.flags
+    pixels = np.concatenate([example.pixels, example.pixels], axis=1)
+    both = segmenter.segment(replace(example, pixels=pixels))
+    assert "second_column" in both.flags
+    assert "L3" in numbered(example, both)
+
+
 def test_masks_are_whole_in_original_pixels_and_hold_their_corners(example, found):
     for body in numbered(example, found).values():
         assert body.box.bottom <= example.rows

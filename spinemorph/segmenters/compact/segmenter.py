@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spinemorph.chain import another_beside
 from spinemorph.segmenters.compact import layout, windows
 from spinemorph.segmenters.compact.candidates import Candidate, column, decode, sigmoid
 from spinemorph.segmenters.compact.refine import Refined, film_mask, refine, stretched
@@ -17,6 +18,8 @@ from spinemorph.types import Box, FloatArray, Instance, Radiograph, Segmentation
 
 #: Below this combined score a candidate is not reported at all.
 LEAST = 0.10
+#: A candidate so strong stands for a body even where it is none of the column.
+STRONG = 0.35
 #: Smallest implant in cells of the finer grid, and its least mean probability.
 LEAST_IMPLANT = 12
 LEAST_IMPLANT_SCORE = 0.92
@@ -61,6 +64,8 @@ class CompactSegmenter:
             return Segmentation(
                 (), None, None, float(sigmoid(np.minimum(lateral, -1.0))), tuple(flags)
             )
+        if _another(first.candidates, path):
+            flags.append("second_column")
         facing_left = bool(first.film[_FACING] > 0)
         looks = [first]
         for _ in range(2):
@@ -145,6 +150,14 @@ def _same(look: Look, path: list[Candidate], facing_left: bool) -> bool:
 def _upright(path: list[Candidate], facing_left: bool) -> FloatArray:
     centres = np.array([candidate.centre for candidate in path])
     return windows.zoom(centres, facing_left, path[-1].sacrum)
+
+
+def _another(candidates: list[Candidate], path: list[Candidate]) -> bool:
+    """Whether strong candidates stand as a second column beside the first."""
+    chosen = {id(candidate) for candidate in path}
+    others = [c.centre for c in candidates if c.score >= STRONG and id(c) not in chosen]
+    centres = np.array([candidate.centre for candidate in path])
+    return another_beside(centres, np.array(others).reshape(-1, 2))
 
 
 def _seen(look: Look) -> float:
