@@ -29,7 +29,7 @@ from spinemorph.types import FloatArray
 
 OUT = Path(__file__).parent.parent / "spinemorph" / "measure" / FILE
 #: Films of a step, the highest rate of learning from nothing and of learning further, steps until then.
-BATCH, RATE, FURTHER, WARM = 8, 2e-3, 6e-4, 200
+BATCH, RATE, FURTHER, WARM = 8, 2e-3, 8e-4, 200
 #: Of how many films one is left out, by its seed.
 HELD = 16
 #: There is one S1 to some seven bodies, and lordosis hangs on it.
@@ -37,8 +37,10 @@ WORTH_OF_S1 = 3.0
 #: How much the points of the maps count, and their usual error in lengths of an endplate.
 MAPS, USUAL = 0.25, 0.012
 #: How much the tilt of an endplate counts, and its usual error in radians: lordosis is made of it, and
-#: corners that err alike do not tilt it.
+#: corners that err alike do not tilt it. How much the place of its middle counts, of which middle heights
+#: are made, and its usual error in lengths: a depth may make up for the corners that it is counted from.
 TILTS, USUAL_TILT = 0.5, 0.006
+PLACES, USUAL_PLACE = 0.5, 0.008
 #: Share of films that are inverted, and spreads of contrast and of noise.
 INVERTED, CONTRAST, NOISE = 0.1, 0.2, 0.15
 #: Part of the strips whose frame is moved, and the spreads of shift (in lengths of the endplate), turn (in
@@ -160,10 +162,13 @@ def loss_of(reader: StripReader, samples: Samples, chosen: np.ndarray, scale: Te
     known = torch.isfinite(true) * worth
     apart = torch.nan_to_num(true) / scale - told
     likely = ((apart.abs() * torch.exp(-spread) + spread) * known).sum()
-    tilted = (apart[:, 1] * scale[1] - apart[:, 3] * scale[3]).abs() / USUAL_TILT * known[:, 1]
+    off = apart * scale
+    tilted = (off[:, 1] - off[:, 3]).abs() / USUAL_TILT * known[:, 1]
+    placed = ((off[:, 1] + off[:, 3]) / 2 + off[:, 4]).abs() / USUAL_PLACE * known[:, 4]
     shown = torch.isfinite(at).all(2) * worth
     beside = ((points - torch.nan_to_num(at)).abs().sum(2) / USUAL * shown).sum() / shown.sum()
-    return likely / known.sum() + TILTS * tilted.sum() / known[:, 1].sum() + MAPS * beside
+    lines = TILTS * tilted.sum() / known[:, 1].sum() + PLACES * placed.sum() / known[:, 4].sum()
+    return likely / known.sum() + lines + MAPS * beside
 
 
 def fit(samples: Samples, run: Path, minutes: float, written: Path | None = None) -> StripReader:

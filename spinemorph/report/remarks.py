@@ -83,7 +83,7 @@ def patient_values(study: Study, words: Words) -> list[tuple[str, str | None]]:
     for key, label in words.section("patient").items():
         value = (getattr(source, key) or "").strip("^ ")
         if key == "patient_name":
-            value = ", ".join(part for part in value.replace("^", "\n").split("\n") if part.strip())
+            value = read_name(value) or ""
         elif key == "sex":
             value = words.of("sex", value.upper(), value)
         elif key == "body_position":
@@ -98,6 +98,11 @@ def patient_values(study: Study, words: Words) -> list[tuple[str, str | None]]:
                 value = words("report.age", date=value, years=years)
         values.append((label, value or None))
     return values
+
+
+def read_name(name: str | None) -> str | None:
+    """A DICOM name as one reads it: its parts, which the header separates by carets, with commas."""
+    return ", ".join(part.strip() for part in (name or "").split("^") if part.strip()) or None
 
 
 def age(born: str | None, at: str | None) -> int | None:

@@ -100,6 +100,19 @@ def test_what_a_patient_is_called_stays_text(three, tmp_path):
     assert "&lt;b onload" in page
 
 
+def test_names_are_read_without_carets_and_dates_stay_whole(three, tmp_path):
+    source = three.studies[0].source
+    studies = (
+        replace(three.studies[0], source=replace(source, patient_name="Müller^Zoé")),
+        *three.studies[1:],
+    )
+    (path,) = write_comparison(replace(three, studies=studies), tmp_path, ("html",))
+    page = path.read_text(encoding="utf-8")
+    assert "<dd><span>Müller, </span><span>Zoé</span></dd>" in page
+    dates = re.search(r"<dd>(<span>\d{4}-\d\d-\d\d(, )?</span>){3}</dd>", page)
+    assert dates, page[:2000]
+
+
 def test_films_lie_side_by_side_at_one_scale_facing_one_way(three):
     canvases = side_by_side(three, 0.5)
     assert {canvas.study.image.facing for canvas in canvases} == {"left"}

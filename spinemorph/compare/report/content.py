@@ -26,6 +26,7 @@ from spinemorph.compare.report.rows import (
 from spinemorph.compare.summary import summary_of
 from spinemorph.compare.types import Check, Comparison
 from spinemorph.report.catalogue import Words
+from spinemorph.report.remarks import read_name
 from spinemorph.report.typeset import MARGIN, PAGES
 from spinemorph.report.values import Reasons, digits
 
@@ -192,7 +193,7 @@ def _patient(comparison: Comparison, words: Words) -> list[dict[str, Any]]:
     dates = [film.date for film in comparison.films]
     values = {
         "patient_id": source.patient_id,
-        "patient_name": source.patient_name,
+        "patient_name": read_name(source.patient_name),
         "birth_date": words.date(source.birth_date) if source.birth_date else None,
         "sex": words.of("sex", source.sex, source.sex) if source.sex else None,
         "dates": ", ".join(words.date(date) for date in dates if date) or None,
