@@ -180,15 +180,18 @@ def fit(samples: Samples, run: Path, minutes: float, written: Path | None = None
     reader.scale.copy_(torch.tensor(samples.scale, dtype=torch.float32))
     if written is not None:
         taken_up(reader, written)
-    scale, highest = reader.scale.clone(), RATE if written is None else FURTHER
+    highest = RATE if written is None else FURTHER
     optimizer = torch.optim.AdamW(reader.parameters(), highest, weight_decay=0.02)
     average = {name: value.detach().clone() for name, value in reader.state_dict().items()}
     step, spent = 0, 0.0
     if (run / "state.pt").is_file():
         state = torch.load(run / "state.pt", weights_only=True)
+        if state["further"] != (written is not None):
+            raise SystemExit(f"{run}: goes on only as it began, with or without --from")
         reader.load_state_dict(state["reader"])
         optimizer.load_state_dict(state["optimizer"])
         average, step, spent = state["average"], state["step"], state["spent"]
+    scale = reader.scale.clone()
     reader = reader.train() if written is None else learns_further(reader)
     started, saved, total = perf_counter() - spent, perf_counter(), 0.0
     steps = batches(np.flatnonzero(~samples.held), rng)
@@ -215,9 +218,9 @@ def fit(samples: Samples, run: Path, minutes: float, written: Path | None = None
             print(f"{step} steps, loss {total / 500:.3f}, {spent:.0f} s", flush=True)
             total = 0.0
         if perf_counter() - saved > SAVE_S:
-            save(run, reader, optimizer, average, step, spent)
+            save(run, reader, optimizer, average, step, spent, written is not None)
             saved = perf_counter()
-    save(run, reader, optimizer, average, step, spent)
+    save(run, reader, optimizer, average, step, spent, written is not None)
     reader.load_state_dict(average)
     return reader.eval()
 
@@ -229,6 +232,7 @@ def save(
     average: dict[str, Tensor],
     step: int,
     spent: float,
+    further: bool,
 ) -> None:
     run.mkdir(parents=True, exist_ok=True)
     state = {
@@ -237,6 +241,7 @@ def save(
         "average": average,
         "step": step,
         "spent": spent,
+        "further": further,
     }
     torch.save(state, run / "state.part")
     (run / "state.part").replace(run / "state.pt")
