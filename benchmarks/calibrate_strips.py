@@ -1,30 +1,42 @@
 """Fit the network that reads corners and middles of endplates from masks and film: measure/strips.onnx.
 
-    python benchmarks/calibrate_strips.py FOLDER --run RUN [--minutes 60] [--threads 2] [--from FILE] [--try]
+    python benchmarks/calibrate_strips.py FOLDER ... --run RUN [--minutes 60] [--threads 2] [--from FILE]
+        [--keep-maps] [--try]
 
-FOLDER is what benchmarks/strip_samples.py has made. One film of sixteen is left out: errors are printed of
-the whole bodies there, before (the mask alone) and after, and spreads are set by them. RUN keeps the state
-every few minutes; a run that was stopped goes on. ``--from`` starts with the network in FILE, which these
-films then teach further. ``--minutes 0`` writes what RUN holds, ``--try`` only prints.
+Each FOLDER is what benchmarks/strip_samples.py has made, say of films with bones from meshes and of films
+with drawn bones; all are learned from. One film of sixteen is left out: errors are printed of the whole
+bodies there, before (the mask alone) and after, for each folder, and spreads are set by all of them. RUN
+keeps the state every few minutes; a run that was stopped goes on. ``--from`` starts with the network in
+FILE, which these films then teach further, all of it or with ``--keep-maps`` what comes after the maps (in
+half the time). ``--minutes 0`` writes what RUN holds, ``--try`` only prints.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import torch
 from small_network import write
-from strip_reader import REST, OfOneFilm, StripReader, learns_further, taken_up
+from strip_reader import (
+    OUTPUTS,
+    PLACES,
+    REST,
+    OfOneFilm,
+    StripReader,
+    learns_further,
+    taken_up,
+)
 from strip_samples import PARTS_OF_ONE
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, grid_sample
 
 from spinemorph.measure.strips import ACROSS, ALONG, COLUMNS, FILE, KINDS, ROWS
+from spinemorph.simulate.midline import DEPTH_PARTS
 from spinemorph.types import FloatArray
 
 OUT = Path(__file__).parent.parent / "spinemorph" / "measure" / FILE
@@ -40,7 +52,9 @@ MAPS, USUAL = 0.25, 0.012
 #: corners that err alike do not tilt it. How much the place of its middle counts, of which middle heights
 #: are made, and its usual error in lengths: a depth may make up for the corners that it is counted from.
 TILTS, USUAL_TILT = 0.5, 0.006
-PLACES, USUAL_PLACE = 0.5, 0.008
+MIDDLES, USUAL_MIDDLE = 0.5, 0.008
+#: How much the depths across a body count, and their usual error in lengths.
+DEPTHS, USUAL_DEPTH = 1.0, 0.01
 #: Share of films that are inverted, and spreads of contrast and of noise.
 INVERTED, CONTRAST, NOISE = 0.1, 0.2, 0.15
 #: Part of the strips whose frame is moved, and the spreads of shift (in lengths of the endplate), turn (in
@@ -50,14 +64,14 @@ SAVE_S, AVERAGE = 150.0, 0.998
 
 
 class Samples:
-    """All strips of a folder; ``films``: the rows of each film and outline, ``held``: which are left out,
-    ``plain``: which are outlined by true masks on films with the settings of the tests.
+    """All strips of some folders; ``films``: the rows of each film and outline, ``folder``: the index of its
+    folder, ``held``: which are left out, ``plain``: which are outlined by true masks on films with the
+    settings of the tests.
     """
 
-    def __init__(self, folder: Path) -> None:
-        files = sorted(path for path in folder.glob("*.npz") if ".part" not in path.name)
-        if not files:
-            raise SystemExit(f"{folder}: holds no samples; make them with strip_samples.py")
+    def __init__(self, folders: Sequence[Path]) -> None:
+        found = [_files(folder) for folder in folders]
+        files = [path for own in found for path in own]
         parts = [_all_but_pictures(path) for path in files]
         every = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         self.seen = torch.empty((len(every["kind"]), 4, ROWS, COLUMNS), dtype=torch.int8)
@@ -68,6 +82,7 @@ class Samples:
             self.seen[first : first + len(own)] = own
             first += len(own)
         self.away = every["away"]
+        self.depths = every["depths"]
         self.points = torch.from_numpy(_points(every["away"], every["sunk"]).astype(np.float32))
         self.length_mm, self.kind, self.whole = every["length_mm"], every["kind"], every["whole"]
         self.kinds = torch.from_numpy(np.eye(KINDS, dtype=np.float32)[self.kind])
@@ -75,6 +90,8 @@ class Samples:
         starts = np.flatnonzero(np.concatenate([[True], both[1:] != both[:-1]]))
         self.films = np.stack([starts, np.append(starts[1:], len(both))], axis=1)
         seeds, again = every["film"][starts], every["again"][starts]
+        folder = [i for i, own in enumerate(found) for _ in own]
+        self.folder = np.repeat(folder, [len(part["kind"]) for part in parts])[starts]
         self.held = (seeds // 2) % HELD == 3
         self.plain = ~again & (seeds % 1000 < 250)
         self.scale = np.nanstd(np.clip(self.away[self.kind == 0], -0.1, 0.1), axis=0)
@@ -88,6 +105,13 @@ class Samples:
         place = np.zeros(there.shape, np.int64)
         place[there] = np.arange(len(rows))
         return rows, torch.from_numpy(place), torch.from_numpy(there.astype(np.float32))
+
+
+def _files(folder: Path) -> list[Path]:
+    files = sorted(path for path in folder.glob("*.npz") if ".part" not in path.name)
+    if not files:
+        raise SystemExit(f"{folder}: holds no samples; make them with strip_samples.py")
+    return files
 
 
 def _all_but_pictures(path: Path) -> dict[str, np.ndarray]:
@@ -116,8 +140,8 @@ def shaken(strips: Tensor, film: Tensor, films: int) -> Tensor:
 
 
 def jolted(strips: Tensor, true: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Some strips as they are seen from frames a little aside, with what is told of them (n, 5) and their
-    points (n, 3, 2) in that frame.
+    """Some strips as they are seen from frames a little aside, with what is told of them (n, 5 and more
+    depths) and their points (n, 3, 2) in that frame.
     """
     count = len(strips)
     some = (torch.rand(count) < JOLTED).float()
@@ -151,29 +175,44 @@ def loss_of(reader: StripReader, samples: Samples, chosen: np.ndarray, scale: Te
     film = torch.repeat_interleave(torch.arange(len(chosen)), there.sum(1).long())
     strips, true, at = jolted(
         samples.seen[rows].float() / PARTS_OF_ONE,
-        torch.from_numpy(samples.away[rows]),
+        torch.from_numpy(np.concatenate([samples.away[rows], samples.depths[rows]], axis=1)),
         samples.points[rows],
     )
+    true, depths = true[:, :OUTPUTS], true[:, OUTPUTS:].reshape(-1, len(PLACES), DEPTH_PARTS)
     strips = shaken(strips, film, len(chosen))
     kinds = samples.kinds[rows]
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        told, spread, points = reader.together(strips, kinds, place, there)
+        told, spread, points, deep = reader.together(strips, kinds, place, there)
     worth = 1 + (WORTH_OF_S1 - 1) * kinds[:, 2:]
     known = torch.isfinite(true) * worth
     apart = torch.nan_to_num(true) / scale - told
     likely = ((apart.abs() * torch.exp(-spread) + spread) * known).sum()
     off = apart * scale
     tilted = (off[:, 1] - off[:, 3]).abs() / USUAL_TILT * known[:, 1]
-    placed = ((off[:, 1] + off[:, 3]) / 2 + off[:, 4]).abs() / USUAL_PLACE * known[:, 4]
+    placed = ((off[:, 1] + off[:, 3]) / 2 + off[:, 4]).abs() / USUAL_MIDDLE * known[:, 4]
     shown = torch.isfinite(at).all(2) * worth
     beside = ((points - torch.nan_to_num(at)).abs().sum(2) / USUAL * shown).sum() / shown.sum()
-    lines = TILTS * tilted.sum() / known[:, 1].sum() + PLACES * placed.sum() / known[:, 4].sum()
-    return likely / known.sum() + lines + MAPS * beside
+    lines = TILTS * tilted.sum() / known[:, 1].sum() + MIDDLES * placed.sum() / known[:, 4].sum()
+    return likely / known.sum() + lines + MAPS * beside + DEPTHS * apart_in_depth(deep, depths, at)
 
 
-def fit(samples: Samples, run: Path, minutes: float, written: Path | None = None) -> StripReader:
+def apart_in_depth(deep: Tensor, depths: Tensor, at: Tensor) -> Tensor:
+    """How far the depths (n, places, parts) that were read across the strips lie from the true ones, which
+    are counted from the line between the true corners ``at`` (n, 3, 2).
+    """
+    ends = at[:, :2, 1]
+    line = ends.mean(1)[:, None] + torch.tensor(PLACES) * (ends[:, 0] - ends[:, 1])[:, None]
+    true = line[:, :, None] + depths
+    known = torch.isfinite(true)
+    off = (torch.nan_to_num(true) - deep).abs() * known / USUAL_DEPTH
+    return off.sum() / known.sum().clamp(min=1)
+
+
+def fit(
+    samples: Samples, run: Path, minutes: float, written: Path | None = None, maps: bool = True
+) -> StripReader:
     """Fitted for so many minutes, those of a run that is taken up included, from nothing or from a network
-    that was ``written``; its averaged weights.
+    that was ``written``, of which the ``maps`` may be left as they are; its averaged weights.
     """
     torch.manual_seed(0)
     reader, rng = StripReader().to(memory_format=torch.channels_last), np.random.default_rng(0)  # type: ignore[call-overload]
@@ -192,7 +231,7 @@ def fit(samples: Samples, run: Path, minutes: float, written: Path | None = None
         optimizer.load_state_dict(state["optimizer"])
         average, step, spent = state["average"], state["step"], state["spent"]
     scale = reader.scale.clone()
-    reader = reader.train() if written is None else learns_further(reader)
+    reader = reader.train() if written is None else learns_further(reader, maps)
     started, saved, total = perf_counter() - spent, perf_counter(), 0.0
     steps = batches(np.flatnonzero(~samples.held), rng)
     while (spent := perf_counter() - started) < 60 * minutes:
@@ -250,17 +289,21 @@ def save(
 def told_of(
     reader: StripReader, samples: Samples, films: np.ndarray
 ) -> tuple[np.ndarray, FloatArray, FloatArray]:
-    """Rows of these films, what is told of them (n, 5), and how sure (n, 5) before it is set."""
+    """Rows of the whole bodies of these films, what is told of them (n, 5), and how sure (n, 5) before it
+    is set.
+    """
     rows, told, spread = [], [], []
     with torch.no_grad():
         for first in range(0, len(films), BATCH):
             own, place, there = samples.batch(films[first : first + BATCH])
             strips = samples.seen[own].float() / PARTS_OF_ONE
-            away, sure, _ = reader.together(strips, samples.kinds[own], place, there)
+            away, sure, *_ = reader.together(strips, samples.kinds[own], place, there)
             rows.append(own)
             told.append((away * reader.scale).numpy().astype(np.float64))
             spread.append((torch.exp(sure) * reader.scale).numpy().astype(np.float64))
-    return np.concatenate(rows), np.concatenate(told), np.concatenate(spread)
+    every = np.concatenate(rows)
+    whole = samples.whole[every]
+    return every[whole], np.concatenate(told)[whole], np.concatenate(spread)[whole]
 
 
 def report(name: str, samples: Samples, rows: np.ndarray, told: FloatArray) -> None:
@@ -291,26 +334,30 @@ def wider(samples: Samples, rows: np.ndarray, told: FloatArray, spread: FloatArr
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="folder")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--from", dest="written", type=Path)
+    parser.add_argument(
+        "--keep-maps", action="store_true", help="of the network in FILE, as they are"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--try", dest="only_try", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    samples = Samples(options.folder)
+    samples = Samples(options.folders)
     print(f"{len(samples.films)} films, {len(samples.kind)} strips", flush=True)
-    reader = fit(samples, options.run, options.minutes, options.written)
-    for name, which in (
-        ("true masks, settings of the tests", samples.plain),
-        ("all, redrawn masks included", np.ones(len(samples.films), bool)),
-    ):
-        rows, told, spread = told_of(reader, samples, np.flatnonzero(samples.held & which))
-        whole = samples.whole[rows]
-        rows, told, spread = rows[whole], told[whole], spread[whole]
-        report(name, samples, rows, told)
+    reader = fit(samples, options.run, options.minutes, options.written, not options.keep_maps)
+    for i, folder in enumerate(options.folders):
+        own = samples.folder == i
+        for name, which in (
+            (f"{folder.name}: true masks, settings of the tests", own & samples.plain),
+            (f"{folder.name}: all, redrawn masks included", own),
+        ):
+            rows, told, _ = told_of(reader, samples, np.flatnonzero(samples.held & which))
+            report(name, samples, rows, told)
     if not options.only_try:
+        rows, told, spread = told_of(reader, samples, np.flatnonzero(samples.held))
         note = f"benchmarks/calibrate_strips.py, {len(samples.films)} films"
         film = OfOneFilm(reader, wider(samples, rows, told, spread))
         given = {"strips": torch.zeros(3, 4, ROWS, COLUMNS), "kinds": torch.eye(KINDS)}

@@ -13,22 +13,39 @@ from torch.nn.functional import silu
 
 from spinemorph.learn.networks import Residual, convolution, doubled
 from spinemorph.measure.strips import ACROSS, ALONG, COLUMNS, KINDS, ROWS
+from spinemorph.simulate.midline import CURVE_POINTS, DEPTH_PARTS, DEPTH_POINTS
 from spinemorph.types import FloatArray
 
 OUTPUTS, POINTS = 5, 3
+#: Where along an endplate its depths are known, in lengths of it from its middle.
+PLACES = tuple(point / (CURVE_POINTS - 1) - 0.5 for point in DEPTH_POINTS)
+#: Columns of a strip between the corners of its endplate.
+BETWEEN = slice(17, 79)
 #: Steps of a strip in a cell of the maps; where the mask puts both corners and the middle.
 STEP, REST = 4, ((0.5, 0.0), (-0.5, 0.0), (0.0, 0.0))
+#: Layers that make the maps.
+MAPS_OF = frozenset({"c4", "c8", "c16", "u8", "m8", "u4", "m4", "heat"})
 #: Part of the features that are left out while it learns.
 SPARED = 0.1
 
 
 class StripReader(nn.Module):
-    """Maps of both corners and the middle of each strip, then what the strips of a film tell together.
+    """Maps of both corners and the middle of each strip and the lines along its endplate, then what the
+    strips of a film tell together.
+
+    A film shows at once how deep an endplate lies all across its body. Which of these depths is that of the
+    mid-section is told by how they are spread, so lines are read at the full height of the strip, and while
+    it learns the depths themselves are asked for.
 
     Input: strips (n, 4, ROWS, COLUMNS), kinds (n, 3) as 0 and 1, from above downward.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96), told: int = 96) -> None:
+    def __init__(
+        self,
+        widths: tuple[int, ...] = (16, 32, 64, 96),
+        told: int = 96,
+        lines: tuple[int, ...] = (24, 12, 256),
+    ) -> None:
         super().__init__()
         w2, w4, w8, w16 = widths
         self.c4 = nn.Sequential(
@@ -41,9 +58,24 @@ class StripReader(nn.Module):
         self.heat = nn.Conv2d(w4, KINDS * POINTS, 1)
         self.spared = nn.Dropout(SPARED)
         self.own = nn.Linear(w16 * (ROWS // 16) * (COLUMNS // 16) + KINDS + 3 * POINTS, told)
+        wide, narrow, hidden = lines
+        self.lines = nn.Sequential(
+            nn.AvgPool2d((1, 2)),
+            nn.Conv2d(4, wide, (5, 3), (1, 3), (2, 0)),
+            nn.SiLU(),
+            nn.Conv2d(wide, narrow, (5, 1), 1, (2, 0)),
+            nn.SiLU(),
+            nn.Flatten(),
+            nn.Linear(narrow * ROWS * ((BETWEEN.stop - BETWEEN.start) // 6), hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+        )
+        self.depths = nn.Linear(hidden, KINDS * len(PLACES) * DEPTH_PARTS)
+        self.known = nn.Linear(hidden, told)
         self.mix = nn.ModuleList(nn.Conv1d(told, told, 5, padding=2) for _ in range(2))
         self.last = nn.ModuleList(nn.Linear(told, 2 * OUTPUTS) for _ in range(KINDS))
-        for layer in self.last:
+        for layer in (*self.last, self.known):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         x, y = torch.linspace(-ALONG, ALONG, COLUMNS), torch.linspace(-ACROSS, ACROSS, ROWS)
@@ -70,34 +102,41 @@ class StripReader(nn.Module):
 
     def together(
         self, strips: Tensor, kinds: Tensor, rows: Tensor, there: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Means and logarithms of spreads (n, 5) in units of ``scale``, and the points of the maps, of
-        several films: ``rows`` (films, longest) of each film's strips, ``there`` 1 where it has one.
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Means and logarithms of spreads (n, 5) in units of ``scale``, the points of the maps and the depths
+        (n, places, parts) in lengths of the endplate across the strip, of several films: ``rows`` (films,
+        longest) of each film's strips, ``there`` 1 where it has one.
         """
         points, spread, coarse = self.maps(strips, kinds)
+        lines = self.lines(strips[..., BETWEEN]).float()
         with torch.autocast("cpu", enabled=False):
-            return self._told(points, spread, coarse, kinds, rows, there)
+            depths = self.depths(lines).reshape(-1, KINDS, len(PLACES), DEPTH_PARTS) / 100
+            depths = (depths * kinds[:, :, None, None]).sum(1)
+            told, sure = self._told(points, spread, coarse, lines, kinds, rows, there)
+        return told, sure, points, depths
 
     def _told(
         self,
         points: Tensor,
         spread: Tensor,
         coarse: Tensor,
+        lines: Tensor,
         kinds: Tensor,
         rows: Tensor,
         there: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor]:
         depth = points[:, 2, 1] - (points[:, 0, 1] + points[:, 1, 1]) / 2
         seen = torch.cat([points[:, :2].flatten(1), depth[:, None]], 1)
         known = [self.spared(coarse.flatten(1)), kinds, seen / 0.02, points[:, 2] / 0.02]
-        own = silu(self.own(torch.cat([*known, torch.log(spread[:, :2] + 1e-4) + 3], 1)))
+        seen = self.own(torch.cat([*known, torch.log(spread[:, :2] + 1e-4) + 3], 1))
+        own = silu(seen + self.known(lines))
         told = own[rows] * there[..., None]
         for mix in self.mix:
             told = (told + silu(mix(told.transpose(1, 2)).transpose(1, 2))) * there[..., None]
         told = told[there > 0]
         each = torch.stack([layer(told) for layer in self.last], 1)
         found = (each * kinds[:, :, None]).sum(1)
-        return found[:, :OUTPUTS], found[:, OUTPUTS:].clamp(-4, 4), points
+        return found[:, :OUTPUTS], found[:, OUTPUTS:].clamp(-4, 4)
 
 
 class OfOneFilm(nn.Module):
@@ -110,14 +149,18 @@ class OfOneFilm(nn.Module):
 
     def forward(self, strips: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
         count = torch.arange(strips.shape[0])[None]
-        away, spread, _ = self.reader.together(strips, kinds, count, torch.ones_like(count).float())
+        away, spread, *_ = self.reader.together(
+            strips, kinds, count, torch.ones_like(count).float()
+        )
         scale = self.reader.scale
         return away * scale, torch.exp(spread) * scale * (kinds @ self.wider)
 
 
 def taken_up(reader: StripReader, written: Path) -> None:
     """Weights of a network that calibrate_strips.py wrote. There each norm is part of the convolution before
-    it, so the norms are left to shift alone: :func:`learns_further` keeps them from measuring anew.
+    it, so the norms are left to shift alone: :func:`learns_further` keeps them from measuring anew. Depths
+    are asked for in learning alone and are not in the file, nor are lines in one that was written before
+    there were any: they stay as they are.
     """
     stored = {
         weight.name.removesuffix("_half"): torch.from_numpy(
@@ -137,15 +180,19 @@ def taken_up(reader: StripReader, written: Path) -> None:
             norm.weight.fill_((1 + norm.eps) ** 0.5)
             norm.bias.copy_(next(joined))
     # of a layer and its norm the weight; weight, bias, mean and variance: they are not stored by name
-    if next(joined, None) is not None or len(missing) != 5 * len(layers):
+    gone = [name for name in missing if name.split(".")[0] not in ("lines", "depths", "known")]
+    if next(joined, None) is not None or len(gone) != 5 * len(layers):
         raise SystemExit(f"{written}: is not of this network; fit it from nothing")
 
 
-def learns_further(reader: StripReader) -> StripReader:
-    """Learning, with its norms as they are."""
+def learns_further(reader: StripReader, maps: bool = True) -> StripReader:
+    """Learning, with its norms as they are; without ``maps`` all that these are made by stays so too."""
     reader.train()
     for norm in _norms(reader):
         norm.eval()
+    for name, weight in reader.named_parameters():
+        if not maps and name.split(".")[0] in MAPS_OF:
+            weight.requires_grad_(False)
     return reader
 
 

@@ -1,6 +1,7 @@
 """Strips along the endplates of simulated films with their true landmarks, for calibrate_strips.py.
 
-    python -m spinemorph.learn.pool POOL --anatomy DIR --first 15000000 --films 250 --settings FILE   (often)
+    python -m spinemorph.learn.pool POOL --anatomy DIR --first 15000000 --films 250 --settings FILE --depths
+    (often)
     python benchmarks/strip_samples.py POOL FOLDER [--workers 2]
 
 The bodies of every film that lie on it, wholly or mostly, are outlined by their true masks; those of every
@@ -153,6 +154,9 @@ def samples(path: Path, again: bool) -> dict[str, NDArray[np.generic]] | None:
         "away": np.array(away, np.float32),
         "sunk": (sunk / lengths).astype(np.float32),
         "length_mm": (lengths * film.pixel_mm).astype(np.float32),
+        "depths": np.array(
+            [film.depths[chosen[strip.body]][strip.plate].ravel() for strip in strips], np.float32
+        ),
         "kind": np.array([strip.kind for strip in strips], np.int8),
         "whole": np.array([film.visible[chosen[strip.body]] > WHOLE for strip in strips]),
         "film": np.full(len(strips), int(path.stem)),

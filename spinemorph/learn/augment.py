@@ -7,6 +7,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from spinemorph.types import FloatArray
+
 FloatImage = NDArray[np.float32]
 
 
@@ -131,3 +133,33 @@ def _ramp(image: FloatImage, rng: Generator) -> FloatImage:
     x = np.linspace(-1, 1, columns, dtype=np.float32)[None, :] * np.float32(np.cos(angle))
     y = np.linspace(-1, 1, rows, dtype=np.float32)[:, None] * np.float32(np.sin(angle))
     return image * (1 + np.float32(rng.uniform(0.1, 0.5)) * (x + y))
+
+
+def with_brim(window: FloatImage, ends: FloatArray, rng: Generator) -> FloatImage:
+    """A window (0 to 255) with a bright curve from the endplate of S1 downward, as the alae and the brim of a
+    pelvis cross it: it may begin close behind the anterior corner and is no wall. ``ends`` (2, 2): anterior
+    and posterior corner in the window.
+    """
+    along = ends[1] - ends[0]
+    down = np.array([-along[1], along[0]]) * np.sign(along[0])
+    first = rng.uniform(-0.05, 1.0)
+    last, depth = first + rng.uniform(-0.3, 1.0), rng.uniform(0.7, 1.8)
+    early, sunk = rng.uniform(0, 1), rng.uniform(0, 1)
+    knots = np.array(
+        [
+            [first, rng.normal(0.02, 0.05)],
+            [first + (last - first) * early, depth * (1 - early) * sunk],
+            [last, depth],
+        ]
+    )
+    t = np.linspace(0, 1, 40)
+    shares = np.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], axis=1)
+    points = ends[0] + shares @ knots @ np.stack([along, down])
+    curve = np.zeros(window.shape, np.float32)
+    thick = int(rng.integers(1, 4))
+    cv2.polylines(curve, [np.rint(points * 16).astype(np.int32)], False, 1.0, thick, cv2.LINE_AA, 4)
+    curve = cv2.GaussianBlur(curve, (0, 0), rng.uniform(0.5, 1.4))
+    height = rng.uniform(0.4, 1.6) * max(float(window.std()), 5.0)
+    return np.asarray(
+        window + curve * np.float32(height / max(float(curve.max()), 1e-6)), np.float32
+    )

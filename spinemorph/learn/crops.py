@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from spinemorph.learn.augment import degrade
+from spinemorph.learn.augment import degrade, with_brim
 from spinemorph.learn.pool import PooledFilm
 from spinemorph.segmenters.compact import layout, windows
 from spinemorph.types import FloatArray
@@ -18,6 +18,8 @@ FloatImage = NDArray[np.float32]
 SIDE = layout.CROP // layout.CROP_STRIDE
 #: Share of crops that show no body where one was asked for.
 NEGATIVE = 0.18
+#: Share of crops of S1 with one more curve across it.
+BRIM = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +94,10 @@ def _positive(film: PooledFilm, i: int, rng: Generator) -> CropSample:
     masks[int(sacrum)] = cv2.warpAffine(mask.astype(np.float32), small, (SIDE, SIDE))
     # where the film ends the silhouette is cut: nothing to learn beyond it
     whole = np.array([not sacrum, sacrum], np.float32) * float(film.visible[i] > 0.97)
+    crossed = sacrum and rng.random() < BRIM
+    ends = target[layout.SACRUM_CORNERS].astype(np.float64) if crossed else None
     return CropSample(
-        _image(film, affine, rng),
+        _image(film, affine, rng, ends),
         target,
         weight,
         masks,
@@ -138,6 +142,11 @@ def _negative(film: PooledFilm, i: int, rng: Generator) -> CropSample:
     )
 
 
-def _image(film: PooledFilm, affine: FloatArray, rng: Generator) -> FloatImage:
+def _image(
+    film: PooledFilm, affine: FloatArray, rng: Generator, brim: FloatArray | None = None
+) -> FloatImage:
+    """``brim``: corners (2, 2) of S1 in the crop, if a curve is to cross it."""
     crop = windows.cut(film.image, affine, layout.CROP, layout.CROP)
+    if brim is not None:
+        crop = with_brim(crop, brim, rng)
     return windows.channels(degrade(crop, rng), layout.CROP_LOCAL)

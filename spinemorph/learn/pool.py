@@ -1,6 +1,8 @@
 """A pool of simulated films on disk, which training draws from while it still grows.
 
-``python -m spinemorph.learn.pool DIR --anatomy DIR --first SEED --films N [--settings FILE]``
+``python -m spinemorph.learn.pool DIR --anatomy DIR --first SEED --films N [--settings FILE] [--depths]``
+
+``--depths`` also keeps how deep endplates lie across their bodies, of films that are there already too.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinemorph.anatomy import IMPLANT_CATEGORIES, LEVELS_UPWARD
+from spinemorph.simulate.midline import DEPTH_PARTS, DEPTH_POINTS
 from spinemorph.simulate.truth import SimulatedFilm
 from spinemorph.types import FloatArray
+
+#: Of both endplates of a body.
+DEPTHS = (2, len(DEPTH_POINTS), DEPTH_PARTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +34,8 @@ class PooledFilm:
     ``middles`` (n, 2, 2) of the superior and inferior endplate, NaN where unknown.
     ``lumbar``, ``sacrum`` uint8 (rows, columns); ``implants``: class index + 1 per pixel, 0 none.
     ``masks``: per body (top, left, bool crop). ``replaced``: per body, whether an implant stands for it.
-    ``pixel_mm``: height and width of a pixel, NaN in pools of earlier versions.
+    ``pixel_mm``: height and width of a pixel, NaN in pools of earlier versions. ``depths`` (n, 2, 5, 11):
+    :func:`spinemorph.simulate.midline.depths`, NaN where they were not asked for.
     """
 
     image: NDArray[np.uint8]
@@ -41,6 +49,7 @@ class PooledFilm:
     lateral: bool
     replaced: tuple[bool, ...]
     pixel_mm: float
+    depths: FloatArray
 
 
 def save(film: SimulatedFilm, path: Path) -> None:
@@ -68,10 +77,7 @@ def save(film: SimulatedFilm, path: Path) -> None:
         arrays[f"{name}_boxes"] = np.array(boxes, np.int32).reshape(-1, 4)
         bits = [np.packbits(t.mask.ravel()) for t in things]
         arrays[f"{name}_bits"] = np.concatenate(bits) if bits else np.zeros(0, np.uint8)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    with part.open("wb") as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type]
-    part.replace(path)
+    _write(path, arrays)
 
 
 def load(path: Path) -> PooledFilm:
@@ -94,7 +100,28 @@ def load(path: Path) -> PooledFilm:
             facts["lateral"],
             tuple(facts.get("replaced", [False] * len(bodies))),
             facts.get("pixel_mm", float("nan")),
+            stored["depths"]
+            if "depths" in stored.files
+            else np.full((len(bodies), *DEPTHS), np.nan),
         )
+
+
+def add_depths(path: Path, found: Mapping[str, FloatArray]) -> None:
+    """Keep the depths of its bodies, by level, with a film that has none yet."""
+    with np.load(path, allow_pickle=False) as stored:
+        if "depths" in stored.files:
+            return
+        arrays = {name: stored[name] for name in stored.files}
+    levels = json.loads(bytes(arrays["facts"]).decode())["levels"]
+    arrays["depths"] = np.array([found[level] for level in levels]).reshape(-1, *DEPTHS)
+    _write(path, arrays)
+
+
+def _write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    part = path.with_suffix(f".{os.getpid()}.part")
+    with part.open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+    part.replace(path)
 
 
 def _unpack(
@@ -115,7 +142,7 @@ def films_in(folder: Path) -> list[Path]:
 
 def main(arguments: list[str] | None = None) -> int:
     from spinemorph.simulate.anatomy_source import load_anatomy
-    from spinemorph.simulate.film import simulate_film
+    from spinemorph.simulate.film import film_depths, simulate_film
     from spinemorph.simulate.settings import Settings
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -124,6 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--settings", type=Path)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--films", type=int, default=1000)
+    parser.add_argument("--depths", action="store_true")
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     anatomy = load_anatomy(options.anatomy)
@@ -134,6 +162,8 @@ def main(arguments: list[str] | None = None) -> int:
             save(simulate_film(anatomy, settings, seed), path)
             if seed % 100 == 0:
                 sys.stderr.write(f"film {seed}\n")
+        if options.depths:
+            add_depths(path, film_depths(anatomy, settings, seed))
     return 0
 
 

@@ -14,7 +14,7 @@ from spinemorph.simulate.framing import frame
 from spinemorph.simulate.implants import ImplantPlan, implants, plan_implants
 from spinemorph.simulate.measures import true_measurements
 from spinemorph.simulate.meshes import Anatomy, Camera, Placed
-from spinemorph.simulate.midline import intact_midline, midline
+from spinemorph.simulate.midline import depths, intact_midline, midline
 from spinemorph.simulate.osteophytes import osteophytes
 from spinemorph.simulate.pose import body_targets, sample_curve, stand, turned_pelvis
 from spinemorph.simulate.projection import silhouette
@@ -24,7 +24,7 @@ from spinemorph.simulate.shape import ShapedBone, shape_bones
 from spinemorph.simulate.shape_measures import losses, shape_measurements
 from spinemorph.simulate.tissue import soft_tissue
 from spinemorph.simulate.truth import SimulatedFilm, TrueBody, Truth
-from spinemorph.types import Box
+from spinemorph.types import Box, FloatArray
 
 #: A body counts as shown by a film when this part of its silhouette is exposed and not clipped.
 SHOWN = 0.5
@@ -111,6 +111,12 @@ def film_geometry(
         inverted=False,
         measurements=_measurements(camera, placed, bones) if lateral else (),
     )
+
+
+def film_depths(anatomy: Anatomy, settings: Settings, seed: int) -> dict[str, FloatArray]:
+    """:func:`spinemorph.simulate.midline.depths` by level of :func:`simulate_film`, without rendering."""
+    bones, placed, _, camera, _ = _scene(anatomy, settings, np.random.default_rng(seed), None)
+    return {level: depths(camera, place, bones[level]) for level, place in placed.items()}
 
 
 def _scene(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spinemorph.learn.augment import with_brim
 from spinemorph.learn.crops import crop_samples
 from spinemorph.learn.pool import films_in, load, main
 from spinemorph.learn.samples import GRID, body_centres, finder_sample
@@ -92,3 +93,32 @@ def test_canonical_crops_have_the_anterior_side_left(facing_left: bool) -> None:
     s1 = windows.apply(windows.sacrum_crop(corners[:2] + 100, facing_left), corners[:2] + 100)
     assert s1[0, 0] < s1[1, 0]
     assert np.allclose(s1[:, 1], layout.CROP_ENDPLATE_ROW)
+
+
+def test_a_brim_is_one_bright_curve_from_the_endplate_down() -> None:
+    window, ends = np.full((112, 112), 90, np.float32), np.array([[34.0, 42], [78, 42]])
+    for seed in range(20):
+        added = with_brim(window, ends, np.random.default_rng(seed)) - window
+        assert added.min() == 0
+        rows, columns = np.nonzero(added > added.max() / 2)
+        assert abs(rows.min() - 42) < 12  # a fifth of the endplate above or below it
+        assert rows.max() - rows.min() > 15
+        assert len(rows) < 0.06 * added.size
+        first = columns[rows == rows.min()].mean()
+        assert 34 - 10 < first < 78 + 12
+
+
+def test_depths_are_kept_where_they_are_asked_for(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.json"
+    settings.write_text('{"framing": {"rows": 320, "ap_view": 0.0}}')
+    pool = [str(tmp_path / "pool"), "--settings", str(settings), "--first", "3", "--films", "1"]
+    assert main(pool) == 0
+    (path,) = films_in(tmp_path / "pool")
+    before = load(path)
+    assert np.isnan(before.depths).all()
+    assert main([*pool, "--depths"]) == 0
+    after = load(path)
+    lumbar = [i for i, level in enumerate(after.levels) if level != "S1"]
+    assert after.depths.shape == (len(after.levels), 2, 5, 11)
+    assert np.isfinite(after.depths[lumbar]).all()
+    assert np.array_equal(before.image, after.image)

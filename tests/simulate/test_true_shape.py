@@ -5,7 +5,7 @@ import pytest
 
 from spinemorph.measure import geometry
 from spinemorph.simulate.anatomy_source import load_anatomy
-from spinemorph.simulate.film import film_geometry, simulate_film
+from spinemorph.simulate.film import film_depths, film_geometry, simulate_film
 from spinemorph.simulate.framing import FramingSettings
 from spinemorph.simulate.settings import Settings
 from spinemorph.simulate.shape import ShapeSettings
@@ -138,3 +138,25 @@ def test_truth_does_not_depend_on_whether_the_film_is_rendered(bones):
         other = alone.at(body.level)
         assert np.array_equal(body.osteophyte_mm2, other.osteophyte_mm2, equal_nan=True)
         assert np.array_equal(body.middles, other.middles, equal_nan=True)
+
+
+def test_the_mid_section_is_one_of_the_depths_across_a_body(bones):
+    settings = Settings(shape=WORN, framing=WHOLE)
+    for seed in range(4):
+        every = film_depths(bones, settings, seed)
+        for body in film_geometry(bones, settings, seed).bodies:
+            own = every[body.level]
+            assert own.shape == (2, 5, 11)
+            assert (
+                np.diff(own, axis=2)[np.isfinite(own[:, :, 1:])] <= 0
+            ).all()  # the deepest first
+            for plate in (0, 1):
+                ends, inside = body.corners[2 * plate : 2 * plate + 2], body.corners.mean(axis=0)
+                if body.level == "S1":
+                    assert np.isnan(own[1]).all()
+                    continue
+                along = ends[0] - ends[1]
+                across = np.array([-along[1], along[0]]) / (along @ along)
+                across *= np.sign(across @ (inside - ends[0]))
+                depth = across @ (body.middles[plate] - ends.mean(axis=0))
+                assert own[plate, 2].min() - 1e-3 <= depth <= own[plate, 2].max() + 1e-3
