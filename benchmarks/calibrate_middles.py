@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import least_squares
 
 from spinemorph.learn.export import write_archive
 from spinemorph.segmenters.compact import CompactSegmenter
@@ -27,6 +28,8 @@ from spinemorph.simulate.settings import Settings
 from spinemorph.simulate.truth import TrueBody
 from spinemorph.types import Instance, Radiograph, Source
 
+#: Usual error of a depth, in lengths of the endplate.
+USUAL = 0.005
 KINDS = ("superior", "inferior", "sacrum")
 
 
@@ -75,6 +78,18 @@ def pairs(body: TrueBody, instance: Instance, facing_left: bool) -> list[tuple[s
     return found
 
 
+def straight(seen: np.ndarray, true: np.ndarray) -> tuple[float, float]:
+    """Slope and shift of the line through these depths; one endplate far off, as of an S1 that lies on
+    another line, does not turn it.
+    """
+
+    def away(line: np.ndarray) -> np.ndarray:
+        return np.asarray(line[0] * seen + line[1] - true)
+
+    fitted = least_squares(away, (1.0, 0.0), loss="soft_l1", f_scale=USUAL).x
+    return float(fitted[0]), float(fitted[1])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("weights", type=Path)
@@ -94,7 +109,7 @@ def main() -> int:
     facts["middle_depth"] = {}
     for kind in KINDS:
         seen, true = np.array([row[1:] for row in rows if row[0] == kind]).T
-        slope, shift = np.polyfit(seen, true, 1)
+        slope, shift = straight(seen, true)
         facts["middle_depth"][kind] = [round(float(slope), 4), round(float(shift), 4)]
         before, after = np.abs(seen - true).mean(), np.abs(slope * seen + shift - true).mean()
         print(
