@@ -180,8 +180,11 @@ def taken_up(reader: StripReader, written: Path) -> None:
             norm.weight.fill_((1 + norm.eps) ** 0.5)
             norm.bias.copy_(next(joined))
     # of a layer and its norm the weight; weight, bias, mean and variance: they are not stored by name
-    gone = [name for name in missing if name.split(".")[0] not in ("lines", "depths", "known")]
-    if next(joined, None) is not None or len(gone) != 5 * len(layers):
+    lines = [name for name in reader.state_dict() if name.split(".")[0] in ("lines", "known")]
+    new = [name for name in missing if name in lines]
+    rest = [name for name in missing if name not in lines and not name.startswith("depths.")]
+    whole = len(new) in (0, len(lines)) and len(rest) == 5 * len(layers)
+    if next(joined, None) is not None or not whole:
         raise SystemExit(f"{written}: is not of this network; fit it from nothing")
 
 
