@@ -127,9 +127,9 @@ class StripReader(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         depth = points[:, 2, 1] - (points[:, 0, 1] + points[:, 1, 1]) / 2
         seen = torch.cat([points[:, :2].flatten(1), depth[:, None]], 1)
-        known = [self.spared(coarse.flatten(1)), kinds, seen / 0.02, points[:, 2] / 0.02]
-        seen = self.own(torch.cat([*known, torch.log(spread[:, :2] + 1e-4) + 3], 1))
-        own = silu(seen + self.known(lines))
+        sure = torch.log(spread[:, :2] + 1e-4) + 3
+        parts = [self.spared(coarse.flatten(1)), kinds, seen / 0.02, points[:, 2] / 0.02, sure]
+        own = silu(self.own(torch.cat(parts, 1)) + self.known(lines))
         told = own[rows] * there[..., None]
         for mix in self.mix:
             told = (told + silu(mix(told.transpose(1, 2)).transpose(1, 2))) * there[..., None]
