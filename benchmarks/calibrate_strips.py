@@ -64,9 +64,9 @@ SAVE_S, AVERAGE = 150.0, 0.998
 
 
 class Samples:
-    """All strips of some folders; ``films``: the rows of each film and outline, ``folder``: the index of its
-    folder, ``held``: which are left out, ``plain``: which are outlined by true masks on films with the
-    settings of the tests.
+    """All strips of some folders; ``films``: the rows of each film and outline, ``film_of``: which of them a
+    row belongs to, ``folder``: the index of its folder, ``held``: which are left out, ``plain``: which are
+    outlined by true masks on films with the settings of the tests.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -89,6 +89,7 @@ class Samples:
         both = every["film"] * 2 + every["again"]
         starts = np.flatnonzero(np.concatenate([[True], both[1:] != both[:-1]]))
         self.films = np.stack([starts, np.append(starts[1:], len(both))], axis=1)
+        self.film_of = np.repeat(np.arange(len(starts)), np.diff(self.films)[:, 0])
         seeds, again = every["film"][starts], every["again"][starts]
         folder = [i for i, own in enumerate(found) for _ in own]
         self.folder = np.repeat(folder, [len(part["kind"]) for part in parts])[starts]
@@ -348,16 +349,15 @@ def main() -> int:
     samples = Samples(options.folders)
     print(f"{len(samples.films)} films, {len(samples.kind)} strips", flush=True)
     reader = fit(samples, options.run, options.minutes, options.written, not options.keep_maps)
+    rows, told, spread = told_of(reader, samples, np.flatnonzero(samples.held))
     for i, folder in enumerate(options.folders):
-        own = samples.folder == i
         for name, which in (
-            (f"{folder.name}: true masks, settings of the tests", own & samples.plain),
-            (f"{folder.name}: all, redrawn masks included", own),
+            ("true masks, settings of the tests", samples.plain),
+            ("all, redrawn masks included", np.ones(len(samples.films), bool)),
         ):
-            rows, told, _ = told_of(reader, samples, np.flatnonzero(samples.held & which))
-            report(name, samples, rows, told)
+            own = (which & (samples.folder == i))[samples.film_of[rows]]
+            report(f"{folder.name}: {name}", samples, rows[own], told[own])
     if not options.only_try:
-        rows, told, spread = told_of(reader, samples, np.flatnonzero(samples.held))
         note = f"benchmarks/calibrate_strips.py, {len(samples.films)} films"
         film = OfOneFilm(reader, wider(samples, rows, told, spread))
         given = {"strips": torch.zeros(3, 4, ROWS, COLUMNS), "kinds": torch.eye(KINDS)}

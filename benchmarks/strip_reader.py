@@ -72,6 +72,7 @@ class StripReader(nn.Module):
             nn.SiLU(),
         )
         self.depths = nn.Linear(hidden, KINDS * len(PLACES) * DEPTH_PARTS)
+        # what the lines add to the own features of a strip
         self.known = nn.Linear(hidden, told)
         self.mix = nn.ModuleList(nn.Conv1d(told, told, 5, padding=2) for _ in range(2))
         self.last = nn.ModuleList(nn.Linear(told, 2 * OUTPUTS) for _ in range(KINDS))

@@ -107,14 +107,17 @@ def load(path: Path) -> PooledFilm:
 
 
 def add_depths(path: Path, found: Mapping[str, FloatArray]) -> None:
-    """Keep the depths of its bodies, by level, with a film that has none yet."""
+    """Keep the depths of its bodies, by level, with a film."""
     with np.load(path, allow_pickle=False) as stored:
-        if "depths" in stored.files:
-            return
         arrays = {name: stored[name] for name in stored.files}
     levels = json.loads(bytes(arrays["facts"]).decode())["levels"]
     arrays["depths"] = np.array([found[level] for level in levels]).reshape(-1, *DEPTHS)
     _write(path, arrays)
+
+
+def _has_depths(path: Path) -> bool:
+    with np.load(path, allow_pickle=False) as stored:
+        return "depths" in stored.files
 
 
 def _write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
@@ -162,7 +165,7 @@ def main(arguments: list[str] | None = None) -> int:
             save(simulate_film(anatomy, settings, seed), path)
             if seed % 100 == 0:
                 sys.stderr.write(f"film {seed}\n")
-        if options.depths:
+        if options.depths and not _has_depths(path):
             add_depths(path, film_depths(anatomy, settings, seed))
     return 0
 
