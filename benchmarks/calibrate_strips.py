@@ -1,51 +1,41 @@
 """Fit the network that reads corners and middles of endplates from masks and film: measure/strips.onnx.
 
-    python benchmarks/calibrate_strips.py FOLDER ... --run RUN [--minutes 60] [--threads 2] [--from FILE]
-        [--keep-maps] [--try]
+    python benchmarks/calibrate_lines.py FOLDER ... --run LINES
+    python benchmarks/calibrate_strips.py FOLDER ... --run RUN --lines LINES [--minutes 60] [--threads 2]
+        [--from FILE] [--keep-maps] [--try]
 
 Each FOLDER is what benchmarks/strip_samples.py has made, say of films with bones from meshes and of films
 with drawn bones; all are learned from. One film of sixteen is left out: errors are printed of the whole
 bodies there, before (the mask alone) and after, for each folder, and spreads are set by all of them. RUN
-keeps the state every few minutes; a run that was stopped goes on. ``--from`` starts with the network in
-FILE, which these films then teach further, all of it or with ``--keep-maps`` what comes after the maps (in
-half the time). ``--minutes 0`` writes what RUN holds, ``--try`` only prints.
+keeps the state every few minutes; a run that was stopped goes on. What sees the lines is as LINES has left
+it. ``--from`` starts with the network in FILE, which these films then teach further, all of it or with
+``--keep-maps`` what comes after the maps (in a third of the time, on strips as they are). ``--minutes 0``
+writes what RUN holds, ``--try`` only prints.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import torch
+from calibrate_lines import LINES
 from small_network import write
-from strip_reader import (
-    OUTPUTS,
-    PLACES,
-    REST,
-    OfOneFilm,
-    StripReader,
-    learns_further,
-    taken_up,
-)
-from strip_samples import PARTS_OF_ONE
+from stored_strips import CONTRAST, WORTH_OF_S1, Samples
+from strip_reader import REST, OfOneFilm, StripReader, learns, taken_up
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, grid_sample
 
 from spinemorph.measure.strips import ACROSS, ALONG, COLUMNS, FILE, KINDS, ROWS
-from spinemorph.simulate.midline import DEPTH_PARTS
 from spinemorph.types import FloatArray
 
 OUT = Path(__file__).parent.parent / "spinemorph" / "measure" / FILE
 #: Films of a step, the highest rate of learning from nothing and of learning further, steps until then.
 BATCH, RATE, FURTHER, WARM = 8, 2e-3, 8e-4, 200
-#: Of how many films one is left out, by its seed.
-HELD = 16
-#: There is one S1 to some seven bodies, and lordosis hangs on it.
-WORTH_OF_S1 = 3.0
 #: How much the points of the maps count, and their usual error in lengths of an endplate.
 MAPS, USUAL = 0.25, 0.012
 #: How much the tilt of an endplate counts, and its usual error in radians: lordosis is made of it, and
@@ -53,81 +43,12 @@ MAPS, USUAL = 0.25, 0.012
 #: are made, and its usual error in lengths: a depth may make up for the corners that it is counted from.
 TILTS, USUAL_TILT = 0.5, 0.006
 MIDDLES, USUAL_MIDDLE = 0.5, 0.008
-#: How much the depths across a body count, and their usual error in lengths.
-DEPTHS, USUAL_DEPTH = 1.0, 0.01
-#: Share of films that are inverted, and spreads of contrast and of noise.
-INVERTED, CONTRAST, NOISE = 0.1, 0.2, 0.15
+#: Share of films that are inverted, and spread of noise, while maps are learned.
+INVERTED, NOISE = 0.1, 0.15
 #: Part of the strips whose frame is moved, and the spreads of shift (in lengths of the endplate), turn (in
 #: radians) and size.
 JOLTED, SHIFT, TURN, SIZE = 0.5, 0.008, 0.01, 0.01
 SAVE_S, AVERAGE = 150.0, 0.998
-
-
-class Samples:
-    """All strips of some folders; ``films``: the rows of each film and outline, ``film_of``: which of them a
-    row belongs to, ``folder``: the index of its folder, ``held``: which are left out, ``plain``: which are
-    outlined by true masks on films with the settings of the tests.
-    """
-
-    def __init__(self, folders: Sequence[Path]) -> None:
-        found = [_files(folder) for folder in folders]
-        files = [path for own in found for path in own]
-        parts = [_all_but_pictures(path) for path in files]
-        every = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        self.seen = torch.empty((len(every["kind"]), 4, ROWS, COLUMNS), dtype=torch.int8)
-        first = 0
-        for path in files:
-            with np.load(path, allow_pickle=False) as stored:
-                own = torch.from_numpy(stored["seen"])
-            self.seen[first : first + len(own)] = own
-            first += len(own)
-        self.away = every["away"]
-        self.depths = every["depths"]
-        self.points = torch.from_numpy(_points(every["away"], every["sunk"]).astype(np.float32))
-        self.length_mm, self.kind, self.whole = every["length_mm"], every["kind"], every["whole"]
-        self.kinds = torch.from_numpy(np.eye(KINDS, dtype=np.float32)[self.kind])
-        both = every["film"] * 2 + every["again"]
-        starts = np.flatnonzero(np.concatenate([[True], both[1:] != both[:-1]]))
-        self.films = np.stack([starts, np.append(starts[1:], len(both))], axis=1)
-        self.film_of = np.repeat(np.arange(len(starts)), np.diff(self.films)[:, 0])
-        seeds, again = every["film"][starts], every["again"][starts]
-        folder = [i for i, own in enumerate(found) for _ in own]
-        self.folder = np.repeat(folder, [len(part["kind"]) for part in parts])[starts]
-        self.held = (seeds // 2) % HELD == 3
-        self.plain = ~again & (seeds % 1000 < 250)
-        self.scale = np.nanstd(np.clip(self.away[self.kind == 0], -0.1, 0.1), axis=0)
-
-    def batch(self, films: np.ndarray) -> tuple[np.ndarray, Tensor, Tensor]:
-        """Rows of these films; which of them each film has, and where it has one."""
-        spans = self.films[films]
-        rows = np.concatenate([np.arange(first, last) for first, last in spans])
-        counts = spans[:, 1] - spans[:, 0]
-        there = np.arange(counts.max())[None] < counts[:, None]
-        place = np.zeros(there.shape, np.int64)
-        place[there] = np.arange(len(rows))
-        return rows, torch.from_numpy(place), torch.from_numpy(there.astype(np.float32))
-
-
-def _files(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.glob("*.npz") if ".part" not in path.name)
-    if not files:
-        raise SystemExit(f"{folder}: holds no samples; make them with strip_samples.py")
-    return files
-
-
-def _all_but_pictures(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files if name != "seen"}
-
-
-def _points(away: FloatArray, sunk: FloatArray) -> FloatArray:
-    """True corners, less where the mask puts them, and middle (n, 3, 2) in the frame of the strip."""
-    anterior, posterior = away[:, :2] + REST[0], away[:, 2:4] + REST[1]
-    across = anterior - posterior
-    normal = np.stack([-across[:, 1], across[:, 0]], axis=1)
-    normal = normal / np.linalg.norm(normal, axis=1, keepdims=True)
-    middle = (anterior + posterior) / 2 + normal * (away[:, 4] + sunk)[:, None]
-    return np.stack([away[:, :2], away[:, 2:4], middle], axis=1)
 
 
 def shaken(strips: Tensor, film: Tensor, films: int) -> Tensor:
@@ -171,56 +92,53 @@ def batches(films: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]
         yield from mixed[: len(mixed) // BATCH * BATCH].reshape(-1, BATCH)
 
 
-def loss_of(reader: StripReader, samples: Samples, chosen: np.ndarray, scale: Tensor) -> Tensor:
+def loss_of(reader: StripReader, samples: Samples, chosen: np.ndarray, maps: bool) -> Tensor:
+    """With ``maps`` that learn, strips are moved and grained; else they are seen as they are."""
     rows, place, there = samples.batch(chosen)
-    film = torch.repeat_interleave(torch.arange(len(chosen)), there.sum(1).long())
-    strips, true, at = jolted(
-        samples.seen[rows].float() / PARTS_OF_ONE,
-        torch.from_numpy(np.concatenate([samples.away[rows], samples.depths[rows]], axis=1)),
-        samples.points[rows],
-    )
-    true, depths = true[:, :OUTPUTS], true[:, OUTPUTS:].reshape(-1, len(PLACES), DEPTH_PARTS)
-    strips = shaken(strips, film, len(chosen))
-    kinds = samples.kinds[rows]
+    strips, kinds = samples.strips(rows), samples.kinds[rows]
+    true, at = torch.from_numpy(samples.true[rows]), samples.points[rows]
+    if maps:
+        film = torch.repeat_interleave(torch.arange(len(chosen)), there.sum(1).long())
+        strips, true, at = jolted(strips, true, at)
+        strips = shaken(strips, film, len(chosen))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        told, spread, points, deep = reader.together(strips, kinds, place, there)
+        told, spread, points = reader.together(strips, kinds, place, there)
     worth = 1 + (WORTH_OF_S1 - 1) * kinds[:, 2:]
     known = torch.isfinite(true) * worth
-    apart = torch.nan_to_num(true) / scale - told
-    likely = ((apart.abs() * torch.exp(-spread) + spread) * known).sum()
-    off = apart * scale
+    off = torch.nan_to_num(true) - told
+    likely = ((off.abs() / reader.scale * torch.exp(-spread) + spread) * known).sum()
     tilted = (off[:, 1] - off[:, 3]).abs() / USUAL_TILT * known[:, 1]
     placed = ((off[:, 1] + off[:, 3]) / 2 + off[:, 4]).abs() / USUAL_MIDDLE * known[:, 4]
+    loss = likely / known.sum() + TILTS * tilted.sum() / known[:, 1].sum()
+    loss = loss + MIDDLES * placed.sum() / known[:, 4].sum()
+    if not maps:
+        return loss
     shown = torch.isfinite(at).all(2) * worth
     beside = ((points - torch.nan_to_num(at)).abs().sum(2) / USUAL * shown).sum() / shown.sum()
-    lines = TILTS * tilted.sum() / known[:, 1].sum() + MIDDLES * placed.sum() / known[:, 4].sum()
-    return likely / known.sum() + lines + MAPS * beside + DEPTHS * apart_in_depth(deep, depths, at)
-
-
-def apart_in_depth(deep: Tensor, depths: Tensor, at: Tensor) -> Tensor:
-    """How far the depths (n, places, parts) that were read across the strips lie from the true ones, which
-    are counted from the line between the true corners ``at`` (n, 3, 2).
-    """
-    ends = at[:, :2, 1]
-    line = ends.mean(1)[:, None] + torch.tensor(PLACES) * (ends[:, 0] - ends[:, 1])[:, None]
-    true = line[:, :, None] + depths
-    known = torch.isfinite(true)
-    off = (torch.nan_to_num(true) - deep).abs() * known / USUAL_DEPTH
-    return off.sum() / known.sum().clamp(min=1)
+    return loss + MAPS * beside
 
 
 def fit(
-    samples: Samples, run: Path, minutes: float, written: Path | None = None, maps: bool = True
+    samples: Samples,
+    run: Path,
+    minutes: float,
+    lines: Path | None = None,
+    written: Path | None = None,
+    maps: bool = True,
 ) -> StripReader:
     """Fitted for so many minutes, those of a run that is taken up included, from nothing or from a network
-    that was ``written``, of which the ``maps`` may be left as they are; its averaged weights.
+    that was ``written``, of which the ``maps`` may be left as they are; its averaged weights. What sees
+    ``lines`` is as the run of calibrate_lines.py there has left it, or as it was written.
     """
     torch.manual_seed(0)
     reader, rng = StripReader().to(memory_format=torch.channels_last), np.random.default_rng(0)  # type: ignore[call-overload]
     reader.scale.copy_(torch.tensor(samples.scale, dtype=torch.float32))
     if written is not None:
         taken_up(reader, written)
+    if lines is not None:
+        reader.lines.load_state_dict(torch.load(lines / LINES, weights_only=True)["average"])
     highest = RATE if written is None else FURTHER
+    reader = learns(reader, maps=maps, norms=written is None)
     optimizer = torch.optim.AdamW(reader.parameters(), highest, weight_decay=0.02)
     average = {name: value.detach().clone() for name, value in reader.state_dict().items()}
     step, spent = 0, 0.0
@@ -231,8 +149,6 @@ def fit(
         reader.load_state_dict(state["reader"])
         optimizer.load_state_dict(state["optimizer"])
         average, step, spent = state["average"], state["step"], state["spent"]
-    scale = reader.scale.clone()
-    reader = reader.train() if written is None else learns_further(reader, maps)
     started, saved, total = perf_counter() - spent, perf_counter(), 0.0
     steps = batches(np.flatnonzero(~samples.held), rng)
     while (spent := perf_counter() - started) < 60 * minutes:
@@ -241,7 +157,7 @@ def fit(
         for group in optimizer.param_groups:
             done = 0.5 * (1 + math.cos(math.pi * spent / (60 * minutes)))
             group["lr"] = rate * (0.01 + 0.99 * done)
-        loss = loss_of(reader, samples, chosen, scale)
+        loss = loss_of(reader, samples, chosen, maps)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(reader.parameters(), 5.0)
@@ -297,10 +213,9 @@ def told_of(
     with torch.no_grad():
         for first in range(0, len(films), BATCH):
             own, place, there = samples.batch(films[first : first + BATCH])
-            strips = samples.seen[own].float() / PARTS_OF_ONE
-            away, sure, *_ = reader.together(strips, samples.kinds[own], place, there)
+            away, sure, _ = reader.together(samples.strips(own), samples.kinds[own], place, there)
             rows.append(own)
-            told.append((away * reader.scale).numpy().astype(np.float64))
+            told.append(away.numpy().astype(np.float64))
             spread.append((torch.exp(sure) * reader.scale).numpy().astype(np.float64))
     every = np.concatenate(rows)
     whole = samples.whole[every]
@@ -308,7 +223,7 @@ def told_of(
 
 
 def report(name: str, samples: Samples, rows: np.ndarray, told: FloatArray) -> None:
-    before, after = samples.away[rows].astype(np.float64), samples.away[rows] - told
+    before, after = samples.true[rows] - samples.by_mask[rows], samples.true[rows] - told
     mm = samples.length_mm[rows, None]
     for kind, plate in enumerate(("superior", "inferior", "S1")):
         own = samples.kind[rows] == kind
@@ -327,7 +242,7 @@ def report(name: str, samples: Samples, rows: np.ndarray, told: FloatArray) -> N
 
 def wider(samples: Samples, rows: np.ndarray, told: FloatArray, spread: FloatArray) -> FloatArray:
     """Factors (3, 5) with which 1.96 standard deviations hold 95 of 100 errors, by kind of endplate."""
-    ratio = np.abs(samples.away[rows] - told) / (1.96 * spread)
+    ratio = np.abs(samples.true[rows] - told) / (1.96 * spread)
     return np.array(
         [np.nanquantile(ratio[samples.kind[rows] == k], 0.95, axis=0) for k in range(KINDS)]
     )
@@ -338,6 +253,7 @@ def main() -> int:
     parser.add_argument("folders", type=Path, nargs="+", metavar="folder")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--lines", type=Path, help="run of calibrate_lines.py")
     parser.add_argument("--from", dest="written", type=Path)
     parser.add_argument(
         "--keep-maps", action="store_true", help="of the network in FILE, as they are"
@@ -345,10 +261,19 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--try", dest="only_try", action="store_true")
     options = parser.parse_args()
+    if options.lines is None and options.written is None:
+        parser.error("--lines RUN: what sees the lines is learned first, by calibrate_lines.py")
     torch.set_num_threads(options.threads)
     samples = Samples(options.folders)
     print(f"{len(samples.films)} films, {len(samples.kind)} strips", flush=True)
-    reader = fit(samples, options.run, options.minutes, options.written, not options.keep_maps)
+    reader = fit(
+        samples,
+        options.run,
+        options.minutes,
+        options.lines,
+        options.written,
+        not options.keep_maps,
+    )
     rows, told, spread = told_of(reader, samples, np.flatnonzero(samples.held))
     for i, folder in enumerate(options.folders):
         for name, which in (

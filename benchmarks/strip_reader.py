@@ -29,23 +29,51 @@ MAPS_OF = frozenset({"c4", "c8", "c16", "u8", "m8", "u4", "m4", "heat"})
 SPARED = 0.1
 
 
+class LineReader(nn.Module):
+    """The lines along one endplate, seen at the full height of its strip.
+
+    A film shows at once how deep an endplate lies all across its body. Which of these depths is that of the
+    mid-section is told by how they are spread, so all of them are asked for while it learns.
+    """
+
+    def __init__(self, widths: tuple[int, int] = (24, 16), hidden: int = 384) -> None:
+        super().__init__()
+        first, second = widths
+        self.look = nn.Sequential(
+            nn.AvgPool2d((1, 2)),
+            nn.Conv2d(4, first, (5, 3), (1, 3), (2, 0)),
+            nn.SiLU(),
+            nn.Conv2d(first, second, (5, 1), 1, (2, 0)),
+            nn.SiLU(),
+            nn.Flatten(),
+        )
+        cells = ROWS * ((BETWEEN.stop - BETWEEN.start) // 6)
+        self.think = nn.Sequential(
+            nn.Linear(second * cells + KINDS, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+        )
+        self.middle = nn.Linear(hidden, 1)
+        self.depths = nn.Linear(hidden, len(PLACES) * DEPTH_PARTS)
+
+    def forward(self, strips: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of strips between their corners: features (n, hidden), where across the strip the middle lies (n,)
+        and the depths (n, places, parts), both in lengths of the endplate.
+        """
+        told = self.think(torch.cat([self.look(strips), kinds], 1))
+        middle, depths = self.middle(told).float()[:, 0], self.depths(told).float()
+        return told, middle / 100, depths.reshape(-1, len(PLACES), DEPTH_PARTS) / 100
+
+
 class StripReader(nn.Module):
     """Maps of both corners and the middle of each strip and the lines along its endplate, then what the
     strips of a film tell together.
 
-    A film shows at once how deep an endplate lies all across its body. Which of these depths is that of the
-    mid-section is told by how they are spread, so lines are read at the full height of the strip, and while
-    it learns the depths themselves are asked for.
-
     Input: strips (n, 4, ROWS, COLUMNS), kinds (n, 3) as 0 and 1, from above downward.
     """
 
-    def __init__(
-        self,
-        widths: tuple[int, ...] = (16, 32, 64, 96),
-        told: int = 96,
-        lines: tuple[int, ...] = (24, 12, 256),
-    ) -> None:
+    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96), told: int = 96) -> None:
         super().__init__()
         w2, w4, w8, w16 = widths
         self.c4 = nn.Sequential(
@@ -58,22 +86,9 @@ class StripReader(nn.Module):
         self.heat = nn.Conv2d(w4, KINDS * POINTS, 1)
         self.spared = nn.Dropout(SPARED)
         self.own = nn.Linear(w16 * (ROWS // 16) * (COLUMNS // 16) + KINDS + 3 * POINTS, told)
-        wide, narrow, hidden = lines
-        self.lines = nn.Sequential(
-            nn.AvgPool2d((1, 2)),
-            nn.Conv2d(4, wide, (5, 3), (1, 3), (2, 0)),
-            nn.SiLU(),
-            nn.Conv2d(wide, narrow, (5, 1), 1, (2, 0)),
-            nn.SiLU(),
-            nn.Flatten(),
-            nn.Linear(narrow * ROWS * ((BETWEEN.stop - BETWEEN.start) // 6), hidden),
-            nn.SiLU(),
-            nn.Linear(hidden, hidden),
-            nn.SiLU(),
-        )
-        self.depths = nn.Linear(hidden, KINDS * len(PLACES) * DEPTH_PARTS)
+        self.lines = LineReader()
         # what the lines add to the own features of a strip
-        self.known = nn.Linear(hidden, told)
+        self.known = nn.Linear(self.lines.middle.in_features + POINTS, told)
         self.mix = nn.ModuleList(nn.Conv1d(told, told, 5, padding=2) for _ in range(2))
         self.last = nn.ModuleList(nn.Linear(told, 2 * OUTPUTS) for _ in range(KINDS))
         for layer in (*self.last, self.known):
@@ -103,18 +118,18 @@ class StripReader(nn.Module):
 
     def together(
         self, strips: Tensor, kinds: Tensor, rows: Tensor, there: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Means and logarithms of spreads (n, 5) in units of ``scale``, the points of the maps and the depths
-        (n, places, parts) in lengths of the endplate across the strip, of several films: ``rows`` (films,
-        longest) of each film's strips, ``there`` 1 where it has one.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Means and logarithms of spreads (n, 5), the means in lengths of the endplate, the spreads in units
+        of ``scale``, and the points of the maps, of several films: ``rows`` (films, longest) of each film's
+        strips, ``there`` 1 where it has one.
         """
         points, spread, coarse = self.maps(strips, kinds)
-        lines = self.lines(strips[..., BETWEEN]).float()
+        lines, middle, _ = self.lines(strips[..., BETWEEN], kinds)
         with torch.autocast("cpu", enabled=False):
-            depths = self.depths(lines).reshape(-1, KINDS, len(PLACES), DEPTH_PARTS) / 100
-            depths = (depths * kinds[:, :, None, None]).sum(1)
-            told, sure = self._told(points, spread, coarse, lines, kinds, rows, there)
-        return told, sure, points, depths
+            away, sure = self._told(
+                points, spread, coarse, lines.float(), middle, kinds, rows, there
+            )
+        return away, sure, points
 
     def _told(
         self,
@@ -122,6 +137,7 @@ class StripReader(nn.Module):
         spread: Tensor,
         coarse: Tensor,
         lines: Tensor,
+        middle: Tensor,
         kinds: Tensor,
         rows: Tensor,
         there: Tensor,
@@ -130,18 +146,26 @@ class StripReader(nn.Module):
         seen = torch.cat([points[:, :2].flatten(1), depth[:, None]], 1)
         sure = torch.log(spread[:, :2] + 1e-4) + 3
         parts = [self.spared(coarse.flatten(1)), kinds, seen / 0.02, points[:, 2] / 0.02, sure]
-        own = silu(self.own(torch.cat(parts, 1)) + self.known(lines))
+        beside = middle[:, None] - torch.cat([points[:, :2, 1], points[:, 2, 1:]], 1)
+        known = self.known(torch.cat([lines, beside / 0.02], 1))
+        own = silu(self.own(torch.cat(parts, 1)) + known)
         told = own[rows] * there[..., None]
         for mix in self.mix:
             told = (told + silu(mix(told.transpose(1, 2)).transpose(1, 2))) * there[..., None]
         told = told[there > 0]
         each = torch.stack([layer(told) for layer in self.last], 1)
         found = (each * kinds[:, :, None]).sum(1)
-        return found[:, :OUTPUTS], found[:, OUTPUTS:].clamp(-4, 4)
+        away = found[:, :OUTPUTS] * self.scale
+        # of the middle: how far it lies from where its lines put it, then from the line between the corners
+        placed = middle + away[:, 4]
+        deep = placed - (away[:, 1] + away[:, 3]) / 2
+        return torch.cat([away[:, :4], deep[:, None]], 1), found[:, OUTPUTS:].clamp(-4, 4)
 
 
 class OfOneFilm(nn.Module):
-    """As it is used: away (n, 5) and its standard deviations, in lengths of the endplate."""
+    """As it is used: corners and depth of the middle (n, 5) and their standard deviations, in lengths of the
+    endplate.
+    """
 
     def __init__(self, reader: StripReader, wider: FloatArray) -> None:
         super().__init__()
@@ -150,18 +174,15 @@ class OfOneFilm(nn.Module):
 
     def forward(self, strips: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
         count = torch.arange(strips.shape[0])[None]
-        away, spread, *_ = self.reader.together(
-            strips, kinds, count, torch.ones_like(count).float()
-        )
-        scale = self.reader.scale
-        return away * scale, torch.exp(spread) * scale * (kinds @ self.wider)
+        away, spread, _ = self.reader.together(strips, kinds, count, torch.ones_like(count).float())
+        return away, torch.exp(spread) * self.reader.scale * (kinds @ self.wider)
 
 
 def taken_up(reader: StripReader, written: Path) -> None:
     """Weights of a network that calibrate_strips.py wrote. There each norm is part of the convolution before
-    it, so the norms are left to shift alone: :func:`learns_further` keeps them from measuring anew. Depths
-    are asked for in learning alone and are not in the file, nor are lines in one that was written before
-    there were any: they stay as they are.
+    it, so the norms are left to shift alone and must not measure anew (:func:`learns`). One that was written
+    before there was a :class:`LineReader` has no lines and told the depth of the middle by itself: there
+    these parts stay as they are in ``reader``.
     """
     stored = {
         weight.name.removesuffix("_half"): torch.from_numpy(
@@ -170,9 +191,14 @@ def taken_up(reader: StripReader, written: Path) -> None:
         for weight in onnx.load(written).graph.initializer
     }
     named = {name.removeprefix("reader."): value for name, value in stored.items()}
-    missing, _ = reader.load_state_dict(
-        {name: value for name, value in named.items() if name in reader.state_dict()}, strict=False
-    )
+    before = "lines.middle.weight" not in named
+    own = {
+        name: named[name]
+        for name in reader.state_dict()
+        if name in named and not (before and name.split(".")[0] in ("lines", "known"))
+    }
+    first = [(layer.weight[4].clone(), layer.bias[4].clone()) for layer in reader.last]
+    missing, _ = reader.load_state_dict(own, strict=False)
     joined = iter(value for name, value in stored.items() if name.startswith("onnx::Conv"))
     layers = [m for m in reader.modules() if isinstance(m, nn.Conv2d) and m.bias is None]
     with torch.no_grad():
@@ -180,23 +206,23 @@ def taken_up(reader: StripReader, written: Path) -> None:
             layer.weight.copy_(next(joined))
             norm.weight.fill_((1 + norm.eps) ** 0.5)
             norm.bias.copy_(next(joined))
+        if before:
+            for layer, (weight, bias) in zip(reader.last, first, strict=True):
+                layer.weight[4], layer.bias[4] = weight, bias
     # of a layer and its norm the weight; weight, bias, mean and variance: they are not stored by name
-    lines = [name for name in reader.state_dict() if name.split(".")[0] in ("lines", "known")]
-    new = [name for name in missing if name in lines]
-    rest = [name for name in missing if name not in lines and not name.startswith("depths.")]
-    whole = len(new) in (0, len(lines)) and len(rest) == 5 * len(layers)
-    if next(joined, None) is not None or not whole:
+    unnamed = [name for name in missing if not name.startswith(("lines.", "known."))]
+    if next(joined, None) is not None or len(unnamed) != 5 * len(layers):
         raise SystemExit(f"{written}: is not of this network; fit it from nothing")
 
 
-def learns_further(reader: StripReader, maps: bool = True) -> StripReader:
-    """Learning, with its norms as they are; without ``maps`` all that these are made by stays so too."""
+def learns(reader: StripReader, maps: bool, norms: bool) -> StripReader:
+    """Learning: not what sees the lines; what makes the ``maps`` or not, its ``norms`` as they are or not."""
     reader.train()
     for norm in _norms(reader):
-        norm.eval()
+        norm.train(norms)
     for name, weight in reader.named_parameters():
-        if not maps and name.split(".")[0] in MAPS_OF:
-            weight.requires_grad_(False)
+        part = name.split(".")[0]
+        weight.requires_grad_(part != "lines" and (maps or part not in MAPS_OF))
     return reader
 
 

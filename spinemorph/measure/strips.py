@@ -3,9 +3,10 @@
 A mask is the outermost edge of a bone in depth. How far inside it the mid-line lies shows on the film: rims
 that lie deeper, the floor of a hollow endplate. So the film and the masks are looked at in a strip along each
 endplate, whose frame is what the mask alone tells (:mod:`spinemorph.measure.mask_corners`), and a small
-network tells how far corners and middle lie from there, and how sure it is of each. It sees all strips of a
-film together, since neighbours are turned alike. It was fitted to simulated films with their true masks, and
-with masks that were coarser, larger, smaller or drawn by straight lines (benchmarks/calibrate_strips.py).
+network tells how far corners lie from there, how deep the middle lies, and how sure it is of each. It sees
+all strips of a film together, since neighbours are turned alike. It was fitted to simulated films with their
+true masks, and with masks that were coarser, larger, smaller or drawn by straight lines
+(benchmarks/calibrate_strips.py).
 """
 
 from __future__ import annotations
@@ -219,24 +220,26 @@ def seen_on_film(
         return tuple(shapes)
     network = loaded(FILE)
     kinds = np.eye(KINDS, dtype=np.float32)[[strip.kind for strip in strips]]
-    away, spread = network.run({"strips": seen, "kinds": kinds})
-    return _moved(shapes, strips, np.clip(away, -FARTHEST, FARTHEST), spread, aspect)
+    told, spread = network.run({"strips": seen, "kinds": kinds})
+    return _moved(shapes, strips, told, spread, aspect)
 
 
 def _moved(
     shapes: Sequence[MaskShape],
     strips: Sequence[Strip],
-    away: FloatArray,
+    told: FloatArray,
     spread: FloatArray,
     aspect: float,
 ) -> tuple[MaskShape, ...]:
-    """``away`` (n, 5) of the anterior and the posterior corner, forward and inward each, and of the middle
-    inward, of every strip, with their standard deviations; in lengths of the endplate.
+    """``told`` (n, 5) of every strip: how far the anterior and the posterior corner lie from where the mask
+    puts them, forward and inward each, and how deep the middle lies inside the line between them, with
+    standard deviations; in lengths of the endplate. Nothing moves farther than FARTHEST.
     """
     bodies = np.array([strip.body for strip in strips])
     plates = np.array([strip.plate for strip in strips])
     length = np.array([strip.length for strip in strips])
     axes = np.stack([[strip.forward, strip.inward] for strip in strips]).transpose(0, 2, 1)
+    away = np.clip(told[:, :4], -FARTHEST, FARTHEST)
     back = axes * length[:, None, None] / [[1.0], [aspect]]
     corners = np.stack([shape.corners for shape in shapes])
     covariance = np.stack([shape.covariance for shape in shapes])
@@ -247,7 +250,8 @@ def _moved(
         covariance[bodies, 2 * plates + end] = root @ root.transpose(0, 2, 1)
     sunk = np.stack([shape.sunk for shape in shapes])
     sunk_sd = np.stack([shape.sunk_sd for shape in shapes])
-    sunk[bodies, plates] += length * away[:, 4]
+    by_mask, farthest = sunk[bodies, plates], FARTHEST * length
+    sunk[bodies, plates] = np.clip(length * told[:, 4], by_mask - farthest, by_mask + farthest)
     sunk_sd[bodies, plates] = length * spread[:, 4]
     return tuple(
         replace(shape, corners=own, covariance=errors, sunk=deep, sunk_sd=deep_sd)

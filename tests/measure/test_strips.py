@@ -95,7 +95,7 @@ def test_a_film_that_shows_nothing_changes_nothing():
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), facing=st.sampled_from(["left", "right"]))
-def test_no_film_moves_a_corner_far_and_every_spread_is_one(seed, facing):
+def test_no_film_moves_a_corner_or_a_middle_far_and_every_spread_is_one(seed, facing):
     rng = np.random.default_rng(seed)
     phantom = draw_phantom(500, 300, facing=facing)
     grain = cv2.GaussianBlur(rng.normal(0.5, 1, (500, 300)), (0, 0), rng.uniform(0.3, 8))
@@ -111,6 +111,7 @@ def test_no_film_moves_a_corner_far_and_every_spread_is_one(seed, facing):
         )
         moved = np.linalg.norm(after.corners - before.corners, axis=1)[:ends]
         assert (moved <= np.sqrt(2) * FARTHEST * length + 1e-6).all()
+        assert (np.abs(after.sunk - before.sunk)[: ends // 2] <= FARTHEST * length + 1e-6).all()
         assert (np.linalg.eigvalsh(after.covariance[:ends]) > 0).all()
         assert (after.sunk_sd[: ends // 2] > 0).all()
         assert np.array_equal(np.isnan(after.corners), np.isnan(before.corners))
@@ -184,8 +185,20 @@ def simulated():
     return [simulate_film(bones, Settings(), seed) for seed in range(900, 924)]
 
 
+def depths(body):
+    """How far the middles lie inside the line between the corners, in pixels."""
+    across = body.corners[[0, 2]] - body.corners[[1, 3]]
+    normal = np.stack([-across[:, 1], across[:, 0]], axis=1)
+    normal /= np.linalg.norm(across, axis=1, keepdims=True)
+    rows, columns = np.nonzero(body.mask)
+    centre = np.array([columns.mean() + body.box.left, rows.mean() + body.box.top])
+    lines = (body.corners[[0, 2]] + body.corners[[1, 3]]) / 2
+    inward = np.sign(((centre - lines) * normal).sum(axis=1, keepdims=True))
+    return ((body.middles - lines) * normal * inward).sum(axis=1)
+
+
 def test_simulated_films_show_more_than_their_masks(simulated):
-    errors = []
+    errors, middles = [], []
     for film in simulated:
         bodies = [body for body in film.truth.bodies if body.visible > 0.98 and not body.replaced]
         if film.truth.view != "lateral" or not bodies:
@@ -201,6 +214,12 @@ def test_simulated_films_show_more_than_their_masks(simulated):
                 for shape in (mask, both)
             ]
             errors += np.stack(away, axis=1).tolist()
+            middles += [
+                np.abs(shape.sunk - depths(body))[: ends // 2] * film.truth.spacing_mm
+                for shape in (mask, both)
+            ]
     mask_alone, with_film = np.mean(errors, axis=0)
     assert len(errors) > 300
     assert with_film < 0.92 * mask_alone
+    mask_alone, with_film = (np.concatenate(middles[k::2]).mean() for k in (0, 1))
+    assert with_film < 0.8 * mask_alone

@@ -1,0 +1,184 @@
+"""Teach the part of the strip reader that sees lines, alone, before calibrate_strips.py --lines takes it up.
+
+    python benchmarks/calibrate_lines.py FOLDER ... --run RUN [--minutes 60] [--threads 2]
+
+Each FOLDER is what benchmarks/strip_samples.py has made. Strips are seen as they are, not grained or cut
+anew: lines lie tenths of a millimetre apart. Films that calibrate_strips.py leaves out are left out here too;
+how far the middles of endplates there are off is printed for each folder. RUN keeps the state every few
+minutes; a run that was stopped goes on, also with more films.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from stored_strips import CONTRAST, WORTH_OF_S1, Samples
+from strip_reader import BETWEEN, PLACES, LineReader
+from strip_samples import PARTS_OF_ONE
+from torch import Tensor
+
+from spinemorph.measure.strips import ACROSS, KINDS, ROWS
+
+#: Strips of a step, the highest rate of learning, steps until then.
+BATCH, RATE, WARM = 192, 1e-3, 200
+#: Share of strips that are inverted.
+INVERTED = 0.05
+#: By how many rows and columns a frame is moved, how often, and in what part of the time: whole ones, since
+#: strips that are cut anew are blurred.
+ASIDE, OFTEN, MOVED = (-1, 0, 1), (0.2, 0.6, 0.2), 0.75
+LINES = "lines.pt"
+SAVE_S = 150.0
+#: Weights are averaged every so many steps, and how much of the average is kept then.
+AVERAGED, KEPT = 8, 0.985
+
+
+def seen(samples: Samples, rows: np.ndarray, down: int = 0, forward: int = 0) -> Tensor:
+    """What the reader sees of strips whose frame lies so many of their columns and rows aside."""
+    strips = samples.seen[rows][..., BETWEEN.start + forward : BETWEEN.stop + forward]
+    at = (torch.arange(ROWS) + down).clamp(0, ROWS - 1)
+    strips = strips[:, :, at].float() / PARTS_OF_ONE
+    return strips.contiguous(memory_format=torch.channels_last)
+
+
+def contrasted(strips: Tensor) -> Tensor:
+    count = len(strips)
+    sign = torch.where(torch.rand(count) < INVERTED, -1.0, 1.0)
+    strips[:, :2] *= (sign * (1 + CONTRAST * torch.randn(count)))[:, None, None, None]
+    return strips
+
+
+def loss_of(
+    reader: LineReader, samples: Samples, rows: np.ndarray, down: int, forward: int
+) -> Tensor:
+    """Mean absolute errors of the middle and of the depths, in hundredths of the endplate."""
+    kinds, at = samples.kinds[rows], samples.points[rows].clone()
+    at[..., 1] -= down * 2 * ACROSS / (ROWS - 1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        strips = contrasted(seen(samples, rows, down, forward))
+        _, middle, depths = reader(strips, kinds)
+    true = torch.from_numpy(samples.depths[rows]).reshape(depths.shape)
+    worth = 1 + (WORTH_OF_S1 - 1) * kinds[:, 2]
+    known = torch.isfinite(at[:, 2, 1]) * worth
+    off = (torch.nan_to_num(at[:, 2, 1]) - middle).abs() * known
+    return 100 * off.sum() / known.sum() + apart_in_depth(depths, true, at)
+
+
+def apart_in_depth(deep: Tensor, depths: Tensor, at: Tensor) -> Tensor:
+    """How far, in hundredths, the depths (n, places, parts) that were read across the strips lie from the
+    true ones, which are counted from the line between the true corners ``at`` (n, 3, 2).
+    """
+    ends = at[:, :2, 1]
+    line = ends.mean(1)[:, None] + torch.tensor(PLACES) * (ends[:, 0] - ends[:, 1])[:, None]
+    true = line[:, :, None] + depths
+    known = torch.isfinite(true)
+    off = 100 * (torch.nan_to_num(true) - deep).abs() * known
+    return off.sum() / known.sum().clamp(min=1)
+
+
+def batches(rows: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    while True:
+        mixed = rng.permutation(rows)
+        yield from mixed[: len(mixed) // BATCH * BATCH].reshape(-1, BATCH)
+
+
+def fit(samples: Samples, run: Path, minutes: float) -> LineReader:
+    """Fitted for so many minutes, those of a run that is taken up included; its averaged weights."""
+    torch.manual_seed(0)
+    torch.set_flush_denormal(True)
+    reader = LineReader().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    rng = np.random.default_rng()
+    optimizer = torch.optim.AdamW(reader.parameters(), RATE, weight_decay=0.1, fused=True)
+    average = {name: value.clone() for name, value in reader.state_dict().items()}
+    step, spent = 0, 0.0
+    if (run / LINES).is_file():
+        state = torch.load(run / LINES, weights_only=True)
+        reader.load_state_dict(state["reader"])
+        optimizer.load_state_dict(state["optimizer"])
+        average, step, spent = state["average"], state["step"], state["spent"]
+    started, saved, total = perf_counter() - spent, perf_counter(), 0.0
+    steps = batches(np.flatnonzero(~samples.held[samples.film_of]), rng)
+    while (spent := perf_counter() - started) < 60 * minutes:
+        done = 0.5 * (1 + math.cos(math.pi * spent / (60 * minutes)))
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * min((step + 1) / WARM, 1.0) * done
+        aside = rng.choice(ASIDE, 2, p=OFTEN) if spent < MOVED * 60 * minutes else (0, 0)
+        loss = loss_of(reader, samples, next(steps), *aside)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        if step % AVERAGED == 0:
+            keep = min(KEPT, (1 + step) / (10 + step))
+            for name, value in reader.state_dict().items():
+                average[name].mul_(keep).add_(value, alpha=1 - keep)
+        step, total = step + 1, total + float(loss.detach())
+        if step % 500 == 0:
+            print(f"{step} steps, loss {total / 500:.3f}, {spent:.0f} s", flush=True)
+            total = 0.0
+        if perf_counter() - saved > SAVE_S:
+            save(run, reader, optimizer, average, step, spent)
+            saved = perf_counter()
+    save(run, reader, optimizer, average, step, spent)
+    reader.load_state_dict(average)
+    return reader.eval()
+
+
+def save(
+    run: Path,
+    reader: LineReader,
+    optimizer: torch.optim.Optimizer,
+    average: dict[str, Tensor],
+    step: int,
+    spent: float,
+) -> None:
+    run.mkdir(parents=True, exist_ok=True)
+    state = {
+        "reader": reader.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "average": average,
+        "step": step,
+        "spent": spent,
+    }
+    torch.save(state, run / "lines.part")
+    (run / "lines.part").replace(run / LINES)
+
+
+def report(name: str, reader: LineReader, samples: Samples, rows: np.ndarray) -> None:
+    off = []
+    with torch.no_grad():
+        for own in np.array_split(rows, len(rows) // 1000 + 1):
+            _, middle, _ = reader(seen(samples, own), samples.kinds[own])
+            off.append((samples.points[own, 2, 1] - middle).numpy() * samples.length_mm[own])
+    away = np.abs(np.concatenate(off))
+    told = (
+        f"{np.nanmean(away[samples.kind[rows] == kind]):.3f} mm {plate}"
+        for kind, plate in zip(range(KINDS), ("superior", "inferior", "S1"), strict=True)
+    )
+    print(f"{name}: {len(rows)} endplates left out, middle {', '.join(told)}", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folders", type=Path, nargs="+", metavar="folder")
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    samples = Samples(options.folders)
+    print(f"{len(samples.films)} films, {len(samples.kind)} strips", flush=True)
+    reader = fit(samples, options.run, options.minutes)
+    for i, folder in enumerate(options.folders):
+        left_out = samples.held & samples.plain & (samples.folder == i)
+        rows = np.flatnonzero(left_out[samples.film_of] & samples.whole)
+        report(f"{folder.name}: true masks, settings of the tests", reader, samples, rows)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
