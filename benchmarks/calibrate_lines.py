@@ -11,13 +11,12 @@ minutes; a run that was stopped goes on, also with more films.
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import torch
+from small_network import learn
 from stored_strips import CONTRAST, WORTH_OF_S1, Samples
 from strip_reader import BETWEEN, PLACES, LineReader
 from strip_samples import PARTS_OF_ONE
@@ -25,17 +24,14 @@ from torch import Tensor
 
 from spinemorph.measure.strips import ACROSS, KINDS, ROWS
 
-#: Strips of a step, the highest rate of learning, steps until then.
-BATCH, RATE, WARM = 192, 1e-3, 200
+#: Strips of a step, the highest rate of learning, how fast weights decay.
+BATCH, RATE, DECAY = 192, 1e-3, 0.1
 #: Share of strips that are inverted.
 INVERTED = 0.05
 #: By how many rows and columns a frame is moved, how often, and in what part of the time: whole ones, since
 #: strips that are cut anew are blurred.
 ASIDE, OFTEN, MOVED = (-1, 0, 1), (0.2, 0.6, 0.2), 0.75
 LINES = "lines.pt"
-SAVE_S = 150.0
-#: Weights are averaged every so many steps, and how much of the average is kept then.
-AVERAGED, KEPT = 8, 0.985
 
 
 def seen(samples: Samples, rows: np.ndarray, down: int = 0, forward: int = 0) -> Tensor:
@@ -93,59 +89,15 @@ def fit(samples: Samples, run: Path, minutes: float) -> LineReader:
     torch.set_flush_denormal(True)
     reader = LineReader().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     rng = np.random.default_rng()
-    optimizer = torch.optim.AdamW(reader.parameters(), RATE, weight_decay=0.1, fused=True)
-    average = {name: value.clone() for name, value in reader.state_dict().items()}
-    step, spent = 0, 0.0
-    if (run / LINES).is_file():
-        state = torch.load(run / LINES, weights_only=True)
-        reader.load_state_dict(state["reader"])
-        optimizer.load_state_dict(state["optimizer"])
-        average, step, spent = state["average"], state["step"], state["spent"]
-    started, saved, total = perf_counter() - spent, perf_counter(), 0.0
+    optimizer = torch.optim.AdamW(reader.parameters(), RATE, weight_decay=DECAY, fused=True)
     steps = batches(np.flatnonzero(~samples.held[samples.film_of]), rng)
-    while (spent := perf_counter() - started) < 60 * minutes:
-        done = 0.5 * (1 + math.cos(math.pi * spent / (60 * minutes)))
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * min((step + 1) / WARM, 1.0) * done
-        aside = rng.choice(ASIDE, 2, p=OFTEN) if spent < MOVED * 60 * minutes else (0, 0)
-        loss = loss_of(reader, samples, next(steps), *aside)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        if step % AVERAGED == 0:
-            keep = min(KEPT, (1 + step) / (10 + step))
-            for name, value in reader.state_dict().items():
-                average[name].mul_(keep).add_(value, alpha=1 - keep)
-        step, total = step + 1, total + float(loss.detach())
-        if step % 500 == 0:
-            print(f"{step} steps, loss {total / 500:.3f}, {spent:.0f} s", flush=True)
-            total = 0.0
-        if perf_counter() - saved > SAVE_S:
-            save(run, reader, optimizer, average, step, spent)
-            saved = perf_counter()
-    save(run, reader, optimizer, average, step, spent)
-    reader.load_state_dict(average)
-    return reader.eval()
 
+    def loss(over: float) -> Tensor:
+        down, forward = rng.choice(ASIDE, 2, p=OFTEN) if over < MOVED else (0, 0)
+        return loss_of(reader, samples, next(steps), down, forward)
 
-def save(
-    run: Path,
-    reader: LineReader,
-    optimizer: torch.optim.Optimizer,
-    average: dict[str, Tensor],
-    step: int,
-    spent: float,
-) -> None:
-    run.mkdir(parents=True, exist_ok=True)
-    state = {
-        "reader": reader.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "average": average,
-        "step": step,
-        "spent": spent,
-    }
-    torch.save(state, run / "lines.part")
-    (run / "lines.part").replace(run / LINES)
+    learn(reader, optimizer, loss, run / LINES, minutes, {})
+    return reader
 
 
 def report(name: str, reader: LineReader, samples: Samples, rows: np.ndarray) -> None:

@@ -16,26 +16,24 @@ writes what RUN holds, ``--try`` only prints.
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import torch
 from calibrate_lines import LINES
-from small_network import write
+from small_network import learn, write
 from stored_strips import CONTRAST, WORTH_OF_S1, Samples
 from strip_reader import REST, OfOneFilm, StripReader, learns, taken_up
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from spinemorph.measure.strips import ACROSS, ALONG, COLUMNS, FILE, KINDS, ROWS
 from spinemorph.types import FloatArray
 
 OUT = Path(__file__).parent.parent / "spinemorph" / "measure" / FILE
-#: Films of a step, the highest rate of learning from nothing and of learning further, steps until then.
-BATCH, RATE, FURTHER, WARM = 8, 2e-3, 8e-4, 200
+#: Films of a step, the highest rate of learning from nothing and of learning further, the steepest gradient.
+BATCH, RATE, FURTHER, STEEPEST = 8, 2e-3, 8e-4, 5.0
 #: How much the points of the maps count, and their usual error in lengths of an endplate.
 MAPS, USUAL = 0.25, 0.012
 #: How much the tilt of an endplate counts, and its usual error in radians: lordosis is made of it, and
@@ -48,7 +46,6 @@ INVERTED, NOISE = 0.1, 0.15
 #: Part of the strips whose frame is moved, and the spreads of shift (in lengths of the endplate), turn (in
 #: radians) and size.
 JOLTED, SHIFT, TURN, SIZE = 0.5, 0.008, 0.01, 0.01
-SAVE_S, AVERAGE = 150.0, 0.998
 
 
 def shaken(strips: Tensor, film: Tensor, films: int) -> Tensor:
@@ -137,70 +134,16 @@ def fit(
         taken_up(reader, written)
     if lines is not None:
         reader.lines.load_state_dict(torch.load(lines / LINES, weights_only=True)["average"])
-    highest = RATE if written is None else FURTHER
-    reader = learns(reader, maps=maps, norms=written is None)
-    optimizer = torch.optim.AdamW(reader.parameters(), highest, weight_decay=0.02)
-    average = {name: value.detach().clone() for name, value in reader.state_dict().items()}
-    step, spent = 0, 0.0
-    if (run / "state.pt").is_file():
-        state = torch.load(run / "state.pt", weights_only=True)
-        if state["further"] != (written is not None):
-            raise SystemExit(f"{run}: goes on only as it began, with or without --from")
-        reader.load_state_dict(state["reader"])
-        optimizer.load_state_dict(state["optimizer"])
-        average, step, spent = state["average"], state["step"], state["spent"]
-    started, saved, total = perf_counter() - spent, perf_counter(), 0.0
+    learns(reader, maps=maps, norms=written is None)
+    rate = RATE if written is None else FURTHER
+    optimizer = torch.optim.AdamW(reader.parameters(), rate, weight_decay=0.02)
     steps = batches(np.flatnonzero(~samples.held), rng)
-    while (spent := perf_counter() - started) < 60 * minutes:
-        chosen = next(steps)
-        rate = highest * min((step + 1) / WARM, 1.0)
-        for group in optimizer.param_groups:
-            done = 0.5 * (1 + math.cos(math.pi * spent / (60 * minutes)))
-            group["lr"] = rate * (0.01 + 0.99 * done)
-        loss = loss_of(reader, samples, chosen, maps)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(reader.parameters(), 5.0)
-        optimizer.step()
-        keep = min(AVERAGE, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for name, value in reader.state_dict().items():
-                if value.dtype.is_floating_point:
-                    average[name].mul_(keep).add_(value, alpha=1 - keep)
-                else:
-                    average[name].copy_(value)
-        step, total = step + 1, total + float(loss.detach())
-        if step % 500 == 0:
-            print(f"{step} steps, loss {total / 500:.3f}, {spent:.0f} s", flush=True)
-            total = 0.0
-        if perf_counter() - saved > SAVE_S:
-            save(run, reader, optimizer, average, step, spent, written is not None)
-            saved = perf_counter()
-    save(run, reader, optimizer, average, step, spent, written is not None)
-    reader.load_state_dict(average)
-    return reader.eval()
 
+    def loss(_: float) -> Tensor:
+        return loss_of(reader, samples, next(steps), maps)
 
-def save(
-    run: Path,
-    reader: StripReader,
-    optimizer: torch.optim.Optimizer,
-    average: dict[str, Tensor],
-    step: int,
-    spent: float,
-    further: bool,
-) -> None:
-    run.mkdir(parents=True, exist_ok=True)
-    state = {
-        "reader": reader.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "average": average,
-        "step": step,
-        "spent": spent,
-        "further": further,
-    }
-    torch.save(state, run / "state.part")
-    (run / "state.part").replace(run / "state.pt")
+    learn(reader, optimizer, loss, run / "state.pt", minutes, {"maps learn": maps}, STEEPEST)
+    return reader
 
 
 def told_of(
