@@ -11,15 +11,13 @@ minutes; a run that was stopped goes on, also with more films.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from small_network import learn
+from small_network import batches, learn
 from stored_strips import CONTRAST, WORTH_OF_S1, Samples
 from strip_reader import BETWEEN, PLACES, LineReader
-from strip_samples import PARTS_OF_ONE
 from torch import Tensor
 
 from spinemorph.measure.strips import ACROSS, KINDS, ROWS
@@ -36,10 +34,9 @@ LINES = "lines.pt"
 
 def seen(samples: Samples, rows: np.ndarray, down: int = 0, forward: int = 0) -> Tensor:
     """What the reader sees of strips whose frame lies so many of their columns and rows aside."""
-    strips = samples.seen[rows][..., BETWEEN.start + forward : BETWEEN.stop + forward]
+    strips = samples.strips(rows, slice(BETWEEN.start + forward, BETWEEN.stop + forward))
     at = (torch.arange(ROWS) + down).clamp(0, ROWS - 1)
-    strips = strips[:, :, at].float() / PARTS_OF_ONE
-    return strips.contiguous(memory_format=torch.channels_last)
+    return strips[:, :, at].contiguous(memory_format=torch.channels_last)
 
 
 def contrasted(strips: Tensor) -> Tensor:
@@ -77,12 +74,6 @@ def apart_in_depth(deep: Tensor, depths: Tensor, at: Tensor) -> Tensor:
     return off.sum() / known.sum().clamp(min=1)
 
 
-def batches(rows: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    while True:
-        mixed = rng.permutation(rows)
-        yield from mixed[: len(mixed) // BATCH * BATCH].reshape(-1, BATCH)
-
-
 def fit(samples: Samples, run: Path, minutes: float) -> LineReader:
     """Fitted for so many minutes, those of a run that is taken up included; its averaged weights."""
     torch.manual_seed(0)
@@ -90,7 +81,7 @@ def fit(samples: Samples, run: Path, minutes: float) -> LineReader:
     reader = LineReader().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     rng = np.random.default_rng()
     optimizer = torch.optim.AdamW(reader.parameters(), RATE, weight_decay=DECAY, fused=True)
-    steps = batches(np.flatnonzero(~samples.held[samples.film_of]), rng)
+    steps = batches(np.flatnonzero(~samples.held[samples.film_of]), BATCH, rng)
 
     def loss(over: float) -> Tensor:
         down, forward = rng.choice(ASIDE, 2, p=OFTEN) if over < MOVED else (0, 0)

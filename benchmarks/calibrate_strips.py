@@ -16,13 +16,12 @@ writes what RUN holds, ``--try`` only prints.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from calibrate_lines import LINES
-from small_network import learn, write
+from small_network import batches, learn, write
 from stored_strips import CONTRAST, WORTH_OF_S1, Samples
 from strip_reader import REST, OfOneFilm, StripReader, learns, taken_up
 from torch import Tensor
@@ -83,12 +82,6 @@ def jolted(strips: Tensor, true: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Te
     return moved, torch.cat([points[:, :2].flatten(1), true[:, 4:] / size[:, None]], 1), points
 
 
-def batches(films: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    while True:
-        mixed = rng.permutation(films)
-        yield from mixed[: len(mixed) // BATCH * BATCH].reshape(-1, BATCH)
-
-
 def loss_of(reader: StripReader, samples: Samples, chosen: np.ndarray, maps: bool) -> Tensor:
     """With ``maps`` that learn, strips are moved and grained; else they are seen as they are."""
     rows, place, there = samples.batch(chosen)
@@ -137,12 +130,20 @@ def fit(
     learns(reader, maps=maps, norms=written is None)
     rate = RATE if written is None else FURTHER
     optimizer = torch.optim.AdamW(reader.parameters(), rate, weight_decay=0.02)
-    steps = batches(np.flatnonzero(~samples.held), rng)
+    steps = batches(np.flatnonzero(~samples.held), BATCH, rng)
 
     def loss(_: float) -> Tensor:
         return loss_of(reader, samples, next(steps), maps)
 
-    learn(reader, optimizer, loss, run / "state.pt", minutes, {"maps learn": maps}, STEEPEST)
+    learn(
+        reader,
+        optimizer,
+        loss,
+        run / "state.pt",
+        minutes,
+        {"--from": written is not None, "maps learn": maps},
+        STEEPEST,
+    )
     return reader
 
 

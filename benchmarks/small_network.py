@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spinemorph.learn.export import halved
@@ -22,6 +24,15 @@ WARM = 200
 #: Weights are averaged every so many steps, and how much of the average is kept then.
 AVERAGED, KEPT = 8, 0.985
 SAVE_S = 150.0
+
+
+def batches(
+    numbers: NDArray[np.int64], size: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """These numbers mixed anew again and again, so many at a time."""
+    while True:
+        mixed = rng.permutation(numbers)
+        yield from mixed[: len(mixed) // size * size].reshape(-1, size)
 
 
 def learn(

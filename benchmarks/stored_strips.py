@@ -61,9 +61,9 @@ class Samples:
         self.plain = ~again & (seeds % 1000 < 250)
         self.scale = np.nanstd(np.clip(every["away"][self.kind == 0], -0.1, 0.1), axis=0)
 
-    def strips(self, rows: np.ndarray) -> Tensor:
-        """As the network sees them (n, 4, ROWS, COLUMNS)."""
-        return self.seen[rows].float() / PARTS_OF_ONE
+    def strips(self, rows: np.ndarray, columns: slice = slice(None)) -> Tensor:
+        """As the network sees them (n, 4, ROWS, COLUMNS), or these columns of them."""
+        return self.seen[rows][..., columns].float() / PARTS_OF_ONE
 
     def batch(self, films: np.ndarray) -> tuple[np.ndarray, Tensor, Tensor]:
         """Rows of these films; which of them each film has, and where it has one."""

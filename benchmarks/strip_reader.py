@@ -180,9 +180,8 @@ class OfOneFilm(nn.Module):
 
 def taken_up(reader: StripReader, written: Path) -> None:
     """Weights of a network that calibrate_strips.py wrote. There each norm is part of the convolution before
-    it, so the norms are left to shift alone and must not measure anew (:func:`learns`). One that was written
-    before there was a :class:`LineReader` has no lines and told the depth of the middle by itself: there
-    these parts stay as they are in ``reader``.
+    it, so the norms are left to shift alone and must not measure anew (:func:`learns`). Depths across
+    a body are asked for in learning alone and are not in the file: they stay as they are in ``reader``.
     """
     stored = {
         weight.name.removesuffix("_half"): torch.from_numpy(
@@ -191,13 +190,7 @@ def taken_up(reader: StripReader, written: Path) -> None:
         for weight in onnx.load(written).graph.initializer
     }
     named = {name.removeprefix("reader."): value for name, value in stored.items()}
-    before = "lines.middle.weight" not in named
-    own = {
-        name: named[name]
-        for name in reader.state_dict()
-        if name in named and not (before and name.split(".")[0] in ("lines", "known"))
-    }
-    first = [(layer.weight[4].clone(), layer.bias[4].clone()) for layer in reader.last]
+    own = {name: named[name] for name in reader.state_dict() if name in named}
     missing, _ = reader.load_state_dict(own, strict=False)
     joined = iter(value for name, value in stored.items() if name.startswith("onnx::Conv"))
     layers = [m for m in reader.modules() if isinstance(m, nn.Conv2d) and m.bias is None]
@@ -206,11 +199,8 @@ def taken_up(reader: StripReader, written: Path) -> None:
             layer.weight.copy_(next(joined))
             norm.weight.fill_((1 + norm.eps) ** 0.5)
             norm.bias.copy_(next(joined))
-        if before:
-            for layer, (weight, bias) in zip(reader.last, first, strict=True):
-                layer.weight[4], layer.bias[4] = weight, bias
     # of a layer and its norm the weight; weight, bias, mean and variance: they are not stored by name
-    unnamed = [name for name in missing if not name.startswith(("lines.", "known."))]
+    unnamed = [name for name in missing if not name.startswith("lines.depths.")]
     if next(joined, None) is not None or len(unnamed) != 5 * len(layers):
         raise SystemExit(f"{written}: is not of this network; fit it from nothing")
 
